@@ -1,0 +1,127 @@
+use std::{fs, io, path::Path, path::PathBuf};
+
+use moothall_core::MediaTime;
+use serde::{Deserialize, Serialize};
+
+use super::{DemoError, film::film, script::Script, voice};
+
+/// The debate that comes with the program.
+const SCRIPT: &str = include_str!("script.toml");
+
+/// Grows with every change that makes the film look or sound different, so that an older one is made anew.
+const STUDIO: u32 = 1;
+
+/// Speaking takes about this share of the whole time; filming takes the rest.
+const SPEAKING: f64 = 0.4;
+
+/// The film of a debate, and what a clerk would have noted during it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Debate {
+    /// MP4 with H.264 and AAC.
+    pub media: PathBuf,
+    pub duration: MediaTime,
+    pub council: String,
+    pub committee: String,
+    pub title: String,
+    /// Plain text: a heading, then one numbered item a line.
+    pub agenda_text: String,
+    /// When each item was called; items that are only headings are not in it.
+    pub items: Vec<ItemMark>,
+    /// When each speaker began, in the order of time.
+    pub speakers: Vec<SpeakerMark>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemMark {
+    pub at: MediaTime,
+    /// As printed on the agenda.
+    pub number: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpeakerMark {
+    pub at: MediaTime,
+    pub name: String,
+    pub role: String,
+}
+
+/// What a finished film was made from, kept beside it.
+#[derive(Serialize, Deserialize)]
+struct Stamp {
+    studio: u32,
+    script: String,
+    debate: Debate,
+}
+
+/// The demo's debate as `debate.mp4` in `dir`, which must exist.
+///
+/// It is made on the first call, which takes some seconds, and kept; later calls only read what was noted beside
+/// it. `progress` gets the finished share, 0 to 1.
+pub fn debate(dir: &Path, progress: impl FnMut(f64)) -> Result<Debate, DemoError> {
+    produce(SCRIPT, &dir.join("debate.mp4"), progress)
+}
+
+fn produce(script_text: &str, media: &Path, mut progress: impl FnMut(f64)) -> Result<Debate, DemoError> {
+    let stamp = media.with_extension("json");
+    if let Some(debate) = finished(script_text, media, &stamp) {
+        progress(1.0);
+        return Ok(debate);
+    }
+    let script = Script::parse(script_text)?;
+    let track = voice::speak(&script, |share| progress(share * SPEAKING))?;
+    let unfinished = media.with_extension("mp4.part");
+    film(&script, &track, &unfinished, |share| progress(SPEAKING + share * (1.0 - SPEAKING)))?;
+    fs::rename(&unfinished, media).map_err(|source| file_error(media, source))?;
+
+    let debate = noted(&script, &track, media);
+    let text = serde_json::to_string_pretty(&Stamp {
+        studio: STUDIO,
+        script: script_text.to_owned(),
+        debate: debate.clone(),
+    });
+    let unfinished = media.with_extension("json.part");
+    text.map_err(io::Error::from)
+        .and_then(|text| fs::write(&unfinished, text))
+        .and_then(|()| fs::rename(&unfinished, &stamp))
+        .map_err(|source| file_error(&stamp, source))?;
+    progress(1.0);
+    Ok(debate)
+}
+
+/// What is there already, if it was made from this script by this studio. An unreadable stamp is no stamp.
+fn finished(script_text: &str, media: &Path, stamp: &Path) -> Option<Debate> {
+    let stamp: Stamp = serde_json::from_slice(&fs::read(stamp).ok()?).ok()?;
+    let same = stamp.studio == STUDIO && stamp.script == script_text && media.is_file();
+    // The directory may have been moved since.
+    same.then(|| Debate { media: media.to_owned(), ..stamp.debate })
+}
+
+fn noted(script: &Script, track: &voice::Track, media: &Path) -> Debate {
+    let mut items: Vec<ItemMark> = Vec::new();
+    let mut speakers: Vec<SpeakerMark> = Vec::new();
+    for cue in &track.cues {
+        let at = MediaTime::from_ms(cue.start_ms.into());
+        let number = &script.items[cue.item].number;
+        if items.last().is_none_or(|mark| mark.number != *number) {
+            items.push(ItemMark { at, number: number.clone() });
+        }
+        let speaker = &cue.speaker;
+        if speakers.last().is_none_or(|mark| mark.name != speaker.name) {
+            speakers.push(SpeakerMark { at, name: speaker.name.clone(), role: speaker.role.clone() });
+        }
+    }
+    Debate {
+        media: media.to_owned(),
+        duration: MediaTime::from_ms(track.duration_ms().into()),
+        council: script.council.clone(),
+        committee: script.committee.clone(),
+        title: script.title.clone(),
+        agenda_text: script.agenda_text(),
+        items,
+        speakers,
+    }
+}
+
+fn file_error(path: &Path, source: io::Error) -> DemoError {
+    DemoError::File { path: path.to_owned(), source }
+}

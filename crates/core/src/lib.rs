@@ -1,0 +1,23 @@
+//! The words of Moothall as types: what a meeting, a caption or a moment in it is.
+//!
+//! Architecture invariant: nothing in this crate reads a file, a socket, a database or the clock of the
+//! machine other than through [`Clock`].
+
+mod caption;
+mod clock;
+mod evidence;
+mod id;
+mod media_time;
+mod meeting_state;
+mod slug;
+
+pub use caption::{Caption, Word};
+pub use clock::Clock;
+pub use evidence::{Evidence, UnknownEvidence};
+pub use id::{
+    AgendaItemId, CaptionId, CommitteeId, CouncilId, DocumentId, JobId, MeetingId, PersonId, RecordingId,
+    SpanId, SpeakerId, TurnId, UserId,
+};
+pub use media_time::{MediaTime, MediaTimeError};
+pub use meeting_state::{MeetingState, StateError};
+pub use slug::slugify;

@@ -1,0 +1,57 @@
+//! The only crate with SQL: SQLite and PostgreSQL behind one [`Db`].
+//!
+//! [`Db`] reads. [`Tx`], begun by [`Db::begin`], writes: what belongs together commits together.
+//! A lookup of one row is `Result<Option<T>>`; an error always means that the database failed us.
+//!
+//! Architecture invariant: one SQL text per query serves both databases. Where they truly differ the
+//! difference stands in `backend.rs`.
+
+/// Names SQL texts, and lists them in `STATEMENTS` for the test that prepares each.
+macro_rules! statements {
+    ($($name:ident = $sql:expr;)+) => {
+        $(const $name: &str = $sql;)+
+        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),+];
+    };
+}
+
+mod agenda;
+mod audit;
+mod backend;
+mod councils;
+mod error;
+mod imports;
+mod jobs;
+mod meetings;
+mod recordings;
+mod transcript;
+mod users;
+
+pub use agenda::{AgendaItem, Document, ExemptSpan, ItemSpan};
+pub use audit::AuditEntry;
+pub use backend::{Db, Tx};
+pub use councils::{Committee, Council, Membership, Person, PersonMeeting};
+pub use error::StoreError;
+pub use jobs::{ClaimedJob, Job, JobKind, JobState, LEASE, MAX_ATTEMPTS, NewJob};
+pub use meetings::{ChangedMeeting, Meeting, MeetingFilter};
+pub use recordings::Recording;
+pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};
+pub use users::{Role, User};
+
+/// Every SQL text of this crate by the name of its constant, so that a test can prepare each on both
+/// databases.
+pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [
+        agenda::STATEMENTS,
+        audit::STATEMENTS,
+        councils::STATEMENTS,
+        imports::STATEMENTS,
+        jobs::STATEMENTS,
+        meetings::STATEMENTS,
+        recordings::STATEMENTS,
+        transcript::STATEMENTS,
+        users::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}

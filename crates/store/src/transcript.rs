@@ -1,0 +1,341 @@
+//! The transcript: speakers, their marks and turns, captions and their corrections.
+
+use chrono::{DateTime, Utc};
+use moothall_core::{CaptionId, Evidence, MediaTime, MeetingId, PersonId, SpeakerId, TurnId, UserId, Word};
+use sqlx::{FromRow, QueryBuilder, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    Db, StoreError, Tx,
+    backend::{on_db, on_tx},
+    error::Result,
+};
+
+/// Whom a voice in a meeting belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpeakerKind {
+    /// Somebody the council names: a member or an officer.
+    Person,
+    /// An unnamed voice, "Speaker 3".
+    Voice,
+    /// A member of the public, whom nobody may guess.
+    Public,
+}
+
+impl SpeakerKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Voice => "voice",
+            Self::Public => "public",
+        }
+    }
+}
+
+impl TryFrom<String> for SpeakerKind {
+    type Error = StoreError;
+
+    fn try_from(text: String) -> Result<Self> {
+        match text.as_str() {
+            "person" => Ok(Self::Person),
+            "voice" => Ok(Self::Voice),
+            "public" => Ok(Self::Public),
+            _ => Err(StoreError::Inconsistent {
+                table: "speakers",
+                id: "kind".to_owned(),
+                problem: format!("{text:?} is no kind of speaker"),
+            }),
+        }
+    }
+}
+
+/// Who is heard in one meeting.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Speaker {
+    pub id: SpeakerId,
+    pub person_id: Option<PersonId>,
+    /// Where the person has a page.
+    pub person_slug: Option<String>,
+    #[sqlx(try_from = "String")]
+    pub kind: SpeakerKind,
+    pub name: String,
+    /// In this meeting: "Chair".
+    pub role: Option<String>,
+}
+
+/// From this moment on this speaker has the floor; without a speaker it ends a turn.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct SpeakerMark {
+    pub at_ms: i64,
+    pub speaker_id: Option<SpeakerId>,
+    #[sqlx(try_from = "String")]
+    pub evidence: Evidence,
+}
+
+/// Consecutive captions by one speaker.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct Turn {
+    pub id: TurnId,
+    pub start_ms: i64,
+    pub end_ms: i64,
+    pub speaker_id: Option<SpeakerId>,
+    #[sqlx(try_from = "String")]
+    pub evidence: Evidence,
+    /// How sure the name is, from 0 to 1; absent where there is none.
+    pub confidence: Option<f64>,
+}
+
+/// One caption as it is kept.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct CaptionRow {
+    pub id: CaptionId,
+    pub turn_id: TurnId,
+    pub start_ms: MediaTime,
+    pub end_ms: MediaTime,
+    pub text: String,
+    pub words: Json<Vec<Word>>,
+    pub confidence: Option<f64>,
+    /// A person has changed it; what stood there before is among its edits.
+    pub corrected: bool,
+}
+
+/// One correction of a caption.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Edit {
+    pub caption_id: CaptionId,
+    pub user_id: Option<UserId>,
+    pub made_at: DateTime<Utc>,
+    pub text_before: String,
+    pub text_after: String,
+}
+
+/// Rows per INSERT: nine values each stay below SQLite's limit of 32,766 bound values.
+const CAPTIONS_PER_INSERT: usize = 500;
+
+statements! {
+    SPEAKERS = "SELECT s.id, s.person_id, p.slug AS person_slug, s.kind, s.name, s.role
+        FROM speakers s LEFT JOIN people p ON p.id = s.person_id WHERE s.meeting_id = $1 ORDER BY s.id";
+    SPEAKER_SAVE = "INSERT INTO speakers (id, meeting_id, person_id, kind, name, role)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (meeting_id, name) DO UPDATE SET person_id = excluded.person_id, kind = excluded.kind,
+            role = coalesce(excluded.role, speakers.role) RETURNING id";
+    MARKS = "SELECT at_ms, speaker_id, evidence FROM speaker_marks WHERE meeting_id = $1 ORDER BY at_ms";
+    MARKS_DELETE = "DELETE FROM speaker_marks WHERE meeting_id = $1";
+    MARK_SAVE = "INSERT INTO speaker_marks (meeting_id, at_ms, speaker_id, evidence) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (meeting_id, at_ms) DO UPDATE SET speaker_id = excluded.speaker_id,
+            evidence = excluded.evidence";
+    TURNS = "SELECT id, start_ms, end_ms, speaker_id, evidence, confidence FROM turns
+        WHERE meeting_id = $1 AND end_ms >= $2 ORDER BY start_ms, id";
+    TURN_LAST = "SELECT id, start_ms, end_ms, speaker_id, evidence, confidence FROM turns
+        WHERE meeting_id = $1 ORDER BY start_ms DESC, id DESC LIMIT 1";
+    TURN_SAVE = "INSERT INTO turns (id, meeting_id, start_ms, end_ms, speaker_id, evidence, confidence)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (id) DO UPDATE SET start_ms = excluded.start_ms, end_ms = excluded.end_ms,
+            speaker_id = excluded.speaker_id, evidence = excluded.evidence,
+            confidence = excluded.confidence";
+    TURNS_DELETE = "DELETE FROM turns WHERE meeting_id = $1";
+    CAPTIONS = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected FROM captions
+        WHERE meeting_id = $1 AND start_ms >= $2 ORDER BY start_ms, id";
+    CAPTION = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected FROM captions
+        WHERE id = $1";
+    CAPTIONS_DELETE = "DELETE FROM captions WHERE meeting_id = $1";
+    CAPTION_CORRECT = "UPDATE captions SET text = $2, corrected = $3 WHERE id = $1";
+    CAPTIONS_CORRECTED = "SELECT count(*) FROM captions WHERE meeting_id = $1 AND corrected";
+    EDITS = "SELECT caption_id, user_id, made_at, text_before, text_after FROM edits
+        WHERE caption_id = $1 ORDER BY made_at, id";
+    EDIT_INSERT = "INSERT INTO edits (id, caption_id, user_id, made_at, text_before, text_after)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+}
+
+const CAPTION_INSERT: &str = "INSERT INTO captions
+    (id, meeting_id, turn_id, start_ms, end_ms, text, words, confidence, corrected) ";
+
+impl Db {
+    /// In the order in which they were first heard of.
+    pub async fn speakers(&self, meeting: MeetingId) -> Result<Vec<Speaker>> {
+        Ok(on_db!(self, |pool| sqlx::query_as(SPEAKERS).bind(meeting).fetch_all(pool).await)?)
+    }
+
+    pub async fn speaker_marks(&self, meeting: MeetingId) -> Result<Vec<SpeakerMark>> {
+        Ok(on_db!(self, |pool| sqlx::query_as(MARKS).bind(meeting).fetch_all(pool).await)?)
+    }
+
+    /// Turns that end at or after `after`, by their start.
+    pub async fn turns(&self, meeting: MeetingId, after: MediaTime) -> Result<Vec<Turn>> {
+        Ok(on_db!(self, |pool| sqlx::query_as(TURNS).bind(meeting).bind(after).fetch_all(pool).await)?)
+    }
+
+    /// Captions that start at or after `from`, by their start.
+    pub async fn captions(&self, meeting: MeetingId, from: MediaTime) -> Result<Vec<CaptionRow>> {
+        Ok(on_db!(self, |pool| sqlx::query_as(CAPTIONS).bind(meeting).bind(from).fetch_all(pool).await)?)
+    }
+
+    pub async fn caption(&self, id: CaptionId) -> Result<Option<CaptionRow>> {
+        Ok(on_db!(self, |pool| sqlx::query_as(CAPTION).bind(id).fetch_optional(pool).await)?)
+    }
+
+    /// A caption's corrections, earliest first.
+    pub async fn edits(&self, caption: CaptionId) -> Result<Vec<Edit>> {
+        Ok(on_db!(self, |pool| sqlx::query_as(EDITS).bind(caption).fetch_all(pool).await)?)
+    }
+}
+
+impl Tx {
+    /// The meeting's speaker of this name, made or brought up to date.
+    pub async fn save_speaker(&mut self, meeting: MeetingId, speaker: &Speaker) -> Result<SpeakerId> {
+        Ok(on_tx!(self, |connection| {
+            sqlx::query_scalar(SPEAKER_SAVE)
+                .bind(speaker.id)
+                .bind(meeting)
+                .bind(speaker.person_id)
+                .bind(speaker.kind.as_str())
+                .bind(&speaker.name)
+                .bind(&speaker.role)
+                .fetch_one(connection)
+                .await
+        })?)
+    }
+
+    pub async fn speaker_marks(&mut self, meeting: MeetingId) -> Result<Vec<SpeakerMark>> {
+        Ok(on_tx!(self, |connection| sqlx::query_as(MARKS).bind(meeting).fetch_all(connection).await)?)
+    }
+
+    pub async fn replace_speaker_marks(&mut self, meeting: MeetingId, marks: &[SpeakerMark]) -> Result<()> {
+        on_tx!(self, |connection| sqlx::query(MARKS_DELETE)
+            .bind(meeting)
+            .execute(connection)
+            .await
+            .map(drop))?;
+        for mark in marks {
+            self.save_speaker_mark(meeting, mark).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn save_speaker_mark(&mut self, meeting: MeetingId, mark: &SpeakerMark) -> Result<()> {
+        on_tx!(self, |connection| {
+            sqlx::query(MARK_SAVE)
+                .bind(meeting)
+                .bind(mark.at_ms)
+                .bind(mark.speaker_id)
+                .bind(mark.evidence.as_str())
+                .execute(connection)
+                .await
+                .map(drop)
+        })?;
+        Ok(())
+    }
+
+    pub async fn last_turn(&mut self, meeting: MeetingId) -> Result<Option<Turn>> {
+        Ok(on_tx!(self, |connection| {
+            sqlx::query_as(TURN_LAST).bind(meeting).fetch_optional(connection).await
+        })?)
+    }
+
+    pub async fn captions(&mut self, meeting: MeetingId) -> Result<Vec<CaptionRow>> {
+        Ok(on_tx!(self, |connection| {
+            sqlx::query_as(CAPTIONS).bind(meeting).bind(MediaTime::ZERO).fetch_all(connection).await
+        })?)
+    }
+
+    /// Adds captions with their turns; a turn whose id is known is brought up to date.
+    pub async fn append_transcript(
+        &mut self,
+        meeting: MeetingId,
+        turns: &[Turn],
+        captions: &[CaptionRow],
+    ) -> Result<()> {
+        for turn in turns {
+            on_tx!(self, |connection| {
+                sqlx::query(TURN_SAVE)
+                    .bind(turn.id)
+                    .bind(meeting)
+                    .bind(turn.start_ms)
+                    .bind(turn.end_ms)
+                    .bind(turn.speaker_id)
+                    .bind(turn.evidence.as_str())
+                    .bind(turn.confidence)
+                    .execute(connection)
+                    .await
+                    .map(drop)
+            })?;
+        }
+        for rows in captions.chunks(CAPTIONS_PER_INSERT) {
+            on_tx!(self, |connection| {
+                let mut query = QueryBuilder::new(CAPTION_INSERT);
+                query.push_values(rows, |mut row, caption| {
+                    row.push_bind(caption.id)
+                        .push_bind(meeting)
+                        .push_bind(caption.turn_id)
+                        .push_bind(caption.start_ms)
+                        .push_bind(caption.end_ms)
+                        .push_bind(&caption.text)
+                        .push_bind(&caption.words)
+                        .push_bind(caption.confidence)
+                        .push_bind(caption.corrected);
+                });
+                query.build().execute(connection).await.map(drop)
+            })?;
+        }
+        self.touch_meeting(meeting).await
+    }
+
+    /// How many captions of the meeting a person has corrected.
+    pub async fn count_corrected(&mut self, meeting: MeetingId) -> Result<i64> {
+        Ok(on_tx!(self, |connection| {
+            sqlx::query_scalar(CAPTIONS_CORRECTED).bind(meeting).fetch_one(connection).await
+        })?)
+    }
+
+    /// Takes away the meeting's captions and turns, for a transcript that replaces them as a whole.
+    /// Fails where a caption has been corrected: corrections are never lost.
+    pub async fn clear_transcript(&mut self, meeting: MeetingId) -> Result<()> {
+        on_tx!(self, |connection| {
+            sqlx::query(CAPTIONS_DELETE).bind(meeting).execute(connection).await.map(drop)
+        })?;
+        on_tx!(self, |connection| sqlx::query(TURNS_DELETE)
+            .bind(meeting)
+            .execute(connection)
+            .await
+            .map(drop))?;
+        self.touch_meeting(meeting).await
+    }
+
+    /// Gives a caption other words and keeps those it had. Returns `false` where there is no such caption.
+    pub async fn correct_caption(
+        &mut self,
+        meeting: MeetingId,
+        caption: CaptionId,
+        text: &str,
+        user: Option<UserId>,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let found: Option<CaptionRow> = on_tx!(self, |connection| {
+            sqlx::query_as(CAPTION).bind(caption).fetch_optional(connection).await
+        })?;
+        let Some(before) = found else { return Ok(false) };
+        on_tx!(self, |connection| {
+            sqlx::query(EDIT_INSERT)
+                .bind(Uuid::now_v7())
+                .bind(caption)
+                .bind(user)
+                .bind(now)
+                .bind(&before.text)
+                .bind(text)
+                .execute(connection)
+                .await
+                .map(drop)
+        })?;
+        on_tx!(self, |connection| {
+            sqlx::query(CAPTION_CORRECT)
+                .bind(caption)
+                .bind(text)
+                .bind(true)
+                .execute(connection)
+                .await
+                .map(drop)
+        })?;
+        self.touch_meeting(meeting).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,34 @@
+//! Styles, scripts and fonts: built by `web/`, carried inside the binary.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use rust_embed::RustEmbed;
+
+#[derive(RustEmbed)]
+#[folder = "../../web/dist/"]
+struct Dist;
+
+/// From the name of a source to the name of the file that was built from it, which carries a hash.
+static NAMES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
+    Dist::get("manifest.json")
+        .and_then(|file| serde_json::from_slice(&file.data).ok())
+        .unwrap_or_default()
+});
+
+/// Where a browser finds what was built from `source`, for instance `site.css`.
+/// The build script refuses a binary without a manifest; a name that is in none leads to no file.
+pub fn url(source: &str) -> String {
+    format!("/static/{}", NAMES.get(source).map_or(source, String::as_str))
+}
+
+/// The bytes of a built file and its media type.
+pub fn file(name: &str) -> Option<(std::borrow::Cow<'static, [u8]>, String)> {
+    let file = Dist::get(name)?;
+    Some((file.data, file.metadata.mimetype().to_owned()))
+}
+
+/// Replaces the names of built files by those of their sources.
+#[cfg(test)]
+pub fn without_hashes(html: &str) -> String {
+    NAMES.iter().fold(html.to_owned(), |html, (source, file)| html.replace(file, source))
+}

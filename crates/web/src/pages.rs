@@ -1,0 +1,13 @@
+//! The pages that people see: one file per page, each with the struct that its template shows.
+
+pub mod committee;
+pub mod error;
+pub mod home;
+pub mod meeting;
+pub mod meetings;
+pub mod person;
+pub mod search;
+pub mod transcript;
+
+#[cfg(test)]
+mod samples;

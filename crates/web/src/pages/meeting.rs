@@ -1,0 +1,121 @@
+//! `/meetings/{slug}`: watch and read, live and afterwards.
+
+use askama::Template;
+use moothall_core::{AgendaItemId, MediaTime, MeetingState};
+
+use super::transcript::TurnView;
+use crate::views::{Link, Site, SpeakerView, When};
+
+#[derive(Debug, Template)]
+#[template(path = "meeting.html")]
+pub struct MeetingPage {
+    pub site: Site,
+    pub meeting: MeetingHead,
+    /// None while there is nothing to play.
+    pub player: Option<Player>,
+    pub items: Vec<ItemView>,
+    pub turns: Vec<TurnView>,
+    pub speakers: Vec<SpeakerView>,
+    pub downloads: Vec<Link>,
+    /// Before `?t=`: empty, since the links stay on this page.
+    pub play: String,
+}
+
+impl MeetingPage {
+    fn has_video(&self) -> bool {
+        self.player.as_ref().is_some_and(|player| player.video)
+    }
+
+    fn is_live(&self) -> bool {
+        self.player.as_ref().is_some_and(|player| player.live)
+    }
+
+    /// Why there is nothing to watch, or what a viewer should know.
+    fn notice(&self) -> Option<&'static str> {
+        Some(match self.meeting.state {
+            MeetingState::Scheduled => {
+                "This meeting has not begun. It can be watched here when it does; the page does not reload by itself."
+            }
+            MeetingState::Adjourned => "The meeting is adjourned. It goes on here when the committee returns.",
+            MeetingState::Ended => "This meeting is over. Its recording is being prepared and appears here when it is published.",
+            MeetingState::Withheld => "The recording of this meeting is not available to the public.",
+            MeetingState::Cancelled => "This meeting was cancelled.",
+            MeetingState::Published if self.player.is_none() && self.turns.is_empty() => {
+                "There is no recording of this meeting."
+            }
+            MeetingState::Live if self.player.is_none() => {
+                "The meeting is live, but no picture or sound has arrived yet. Load this page again in a minute."
+            }
+            MeetingState::Live | MeetingState::Published => return None,
+        })
+    }
+
+    fn no_transcript(&self) -> &'static str {
+        match self.meeting.state {
+            MeetingState::Live | MeetingState::Adjourned => {
+                "What is said appears here about half a minute after it was spoken."
+            }
+            MeetingState::Published => "The transcript of this meeting is not ready yet.",
+            MeetingState::Scheduled
+            | MeetingState::Ended
+            | MeetingState::Withheld
+            | MeetingState::Cancelled => "There is no transcript to read.",
+        }
+    }
+}
+
+/// What stands at the head of a meeting's pages.
+#[derive(Debug, Clone)]
+pub struct MeetingHead {
+    pub slug: String,
+    pub title: String,
+    pub committee: Link,
+    pub council: Option<String>,
+    pub when: When,
+    pub state: MeetingState,
+}
+
+#[derive(Debug, Clone)]
+pub struct Player {
+    /// `/media/{meeting id}/master.m3u8`.
+    pub master: String,
+    /// When media time was zero: milliseconds since 1970.
+    pub epoch_ms: i64,
+    /// False for a recording that is sound alone.
+    pub video: bool,
+    /// Whether more is still being recorded.
+    pub live: bool,
+}
+
+/// One item of the agenda with the moments at which it was taken.
+#[derive(Debug, Clone)]
+pub struct ItemView {
+    pub id: AgendaItemId,
+    /// As printed, for instance `6a`; empty where the agenda has none.
+    pub number: String,
+    /// Verbatim.
+    pub title: String,
+    /// From 1.
+    pub level: u8,
+    /// Whether press and public may be excluded from it by law.
+    pub restricted: bool,
+    pub spans: Vec<Span>,
+}
+
+impl ItemView {
+    /// For the player's script: `0-35000,60000-` in milliseconds, the end absent while the item goes on.
+    fn spans_data(&self) -> String {
+        let spans = self.spans.iter().map(|span| {
+            let end = span.end.map(|end| end.ms().to_string()).unwrap_or_default();
+            format!("{}-{end}", span.start.ms())
+        });
+        spans.collect::<Vec<_>>().join(",")
+    }
+}
+
+/// A stretch of the meeting; without an end while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub start: MediaTime,
+    pub end: Option<MediaTime>,
+}

@@ -1,0 +1,179 @@
+// Plays a recording: hls.js where the browser lets it, the browser's own HLS elsewhere.
+import type Hls from "hls.js";
+import type { ErrorData } from "hls.js";
+import { type Stretch, stretchesOf, toMediaMs, toSeconds } from "./timeline";
+
+/** Before the first press of Play only this much is fetched, to spare a telephone's data. */
+const IDLE_BUFFER_SECONDS = 4;
+const BUFFER_SECONDS = 30;
+/** The longest wait between two attempts to get the connection back. */
+const MAX_RETRY_MS = 30_000;
+
+export class Playback {
+  readonly media: HTMLMediaElement;
+  private readonly master: string;
+  private readonly epochMs: number;
+  private readonly message: HTMLElement | null;
+  private hls: Hls | undefined;
+  private stretches: Stretch[] = [];
+  private wantedMs: number | undefined;
+  private retryMs = 1000;
+  private retryTimer = 0;
+  private lastMediaError = 0;
+
+  constructor(root: HTMLElement, startMs: number | undefined) {
+    const media = root.querySelector<HTMLMediaElement>("video, audio");
+    if (!media) throw new Error("the player has no media element");
+    this.media = media;
+    this.master = root.dataset.master ?? "";
+    this.epochMs = Number(root.dataset.epochMs);
+    this.message = root.querySelector<HTMLElement>("#message");
+    this.wantedMs = startMs;
+    media.addEventListener("playing", () => this.say(""));
+  }
+
+  async start(): Promise<void> {
+    const { default: HlsJs } = await import("hls.js");
+    if (HlsJs.isSupported()) {
+      this.startHls(HlsJs);
+    } else if (this.media.canPlayType("application/vnd.apple.mpegurl")) {
+      this.startNative();
+    } else {
+      this.say("This browser cannot play the recording. The transcript below is complete.");
+    }
+  }
+
+  /** Where the player is, in media time; none before the playlist is known. */
+  get mediaMs(): number | undefined {
+    return toMediaMs(this.stretches, this.media.currentTime);
+  }
+
+  /** The place in the player of a media time, in seconds; none before the playlist is known. */
+  secondsAt(mediaMs: number): number | undefined {
+    return toSeconds(this.stretches, mediaMs);
+  }
+
+  /** Goes to a media time; remembers it where the playlist is not known yet. */
+  seek(mediaMs: number): void {
+    const seconds = this.secondsAt(mediaMs);
+    if (seconds === undefined) this.wantedMs = mediaMs;
+    else this.media.currentTime = seconds;
+  }
+
+  play(): void {
+    // Refused where the visitor has not touched the page yet: then they press Play themselves.
+    this.media.play().catch(() => undefined);
+  }
+
+  private startHls(HlsJs: typeof Hls): void {
+    this.media.querySelectorAll("source").forEach((source) => source.remove());
+    this.media.load();
+    const hls = new HlsJs({
+      maxBufferLength: IDLE_BUFFER_SECONDS,
+      maxMaxBufferLength: IDLE_BUFFER_SECONDS,
+      enableWorker: false,
+      // Captions come with the page.
+      subtitleStreamController: undefined,
+      subtitleTrackController: undefined,
+      timelineController: undefined,
+    });
+    this.hls = hls;
+    this.media.addEventListener("play", () => {
+      hls.config.maxBufferLength = BUFFER_SECONDS;
+      hls.config.maxMaxBufferLength = 2 * BUFFER_SECONDS;
+    });
+    hls.on(HlsJs.Events.LEVEL_LOADED, (_, { details }) => {
+      this.stretches = stretchesOf(details.fragments, this.epochMs);
+      this.startAtWanted((seconds) => hls.startLoad(seconds));
+    });
+    hls.on(HlsJs.Events.LEVEL_PTS_UPDATED, (_, { details }) => {
+      this.stretches = stretchesOf(details.fragments, this.epochMs);
+    });
+    hls.on(HlsJs.Events.FRAG_BUFFERED, () => this.recovered());
+    hls.on(HlsJs.Events.ERROR, (_, data) => this.failed(HlsJs, data));
+    window.addEventListener("online", () => this.retry());
+    hls.loadSource(this.master);
+    hls.attachMedia(this.media);
+  }
+
+  private startNative(): void {
+    const media = this.media;
+    media.preload = "metadata";
+    media.addEventListener("loadedmetadata", () => {
+      // The browser tells the date of its own zero and nothing of gaps.
+      const dated = media as HTMLMediaElement & { getStartDate?: () => Date };
+      const startMs = dated.getStartDate?.().getTime() ?? NaN;
+      const mediaMs = Number.isNaN(startMs) ? 0 : startMs - this.epochMs;
+      this.stretches = [{ startSeconds: 0, durationSeconds: Infinity, mediaMs }];
+      this.startAtWanted((seconds) => {
+        media.currentTime = seconds;
+      });
+    });
+    media.addEventListener("error", () => this.say("The recording could not be loaded.", true));
+  }
+
+  private startAtWanted(go: (seconds: number) => void): void {
+    if (this.wantedMs === undefined) return;
+    const seconds = this.secondsAt(this.wantedMs);
+    if (seconds === undefined) return;
+    this.wantedMs = undefined;
+    // Exactly at the end there is nothing to show.
+    const last = this.stretches[this.stretches.length - 1];
+    const end = last ? last.startSeconds + last.durationSeconds : seconds;
+    go(Math.max(0, Math.min(seconds, end - 0.5)));
+  }
+
+  private failed(HlsJs: typeof Hls, data: ErrorData): void {
+    if (!data.fatal) return;
+    if (data.type === HlsJs.ErrorTypes.MEDIA_ERROR) {
+      const now = Date.now();
+      const again = now - this.lastMediaError < 5000;
+      this.lastMediaError = now;
+      if (again) this.say("The recording could not be played from here.", true);
+      else this.hls?.recoverMediaError();
+      return;
+    }
+    this.say(
+      navigator.onLine
+        ? "The recording does not arrive. Trying again…"
+        : "You are offline. The recording goes on when the connection is back.",
+      true,
+    );
+    window.clearTimeout(this.retryTimer);
+    this.retryTimer = window.setTimeout(() => this.retry(), this.retryMs);
+    this.retryMs = Math.min(2 * this.retryMs, MAX_RETRY_MS);
+  }
+
+  private retry(): void {
+    window.clearTimeout(this.retryTimer);
+    const hls = this.hls;
+    if (!hls) {
+      this.media.load();
+    } else if (this.stretches.length === 0) {
+      hls.loadSource(this.master);
+    } else if (this.message && !this.message.hidden) {
+      hls.recoverMediaError();
+      hls.startLoad(this.media.currentTime);
+    }
+  }
+
+  private recovered(): void {
+    this.retryMs = 1000;
+    this.say("");
+  }
+
+  /** Shows a message over the player, with a way to try again where that may help; nothing hides it. */
+  private say(text: string, mayRetry = false): void {
+    const message = this.message;
+    if (!message) return;
+    message.hidden = text === "";
+    message.textContent = text;
+    if (!mayRetry) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "govuk-button govuk-button--secondary";
+    button.textContent = "Try again";
+    button.addEventListener("click", () => this.retry());
+    message.append(document.createElement("br"), button);
+  }
+}
