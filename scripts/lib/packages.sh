@@ -6,11 +6,11 @@ build_packages=(
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
 )
 
-# What it needs while it runs: GStreamer's elements (SRT and MPEG-TS in bad, H.264 in ugly, AAC in libav),
-# pdftotext for agendas, and the voices of the demo's councillors.
+# What it needs while it runs: GStreamer's elements (SRT and MPEG-TS in bad, H.264 in ugly, AAC in libav; x holds
+# the writing in the demo's pictures and needs no display), pdftotext for agendas, and the voices of the demo's councillors.
 run_packages=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-  gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
+  gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x
   poppler-utils flite
 )
 

@@ -6,6 +6,7 @@
 mod caption;
 mod clock;
 mod evidence;
+pub mod formats;
 mod id;
 mod media_time;
 mod meeting_state;

@@ -98,7 +98,8 @@ impl TokenStream for WordStream<'_> {
     fn advance(&mut self) -> bool {
         self.token.text.clear();
         self.token.position = self.token.position.wrapping_add(1);
-        let Some((start, first)) = self.chars.by_ref().find(|(_, character)| character.is_alphanumeric()) else {
+        let Some((start, first)) = self.chars.by_ref().find(|(_, character)| character.is_alphanumeric())
+        else {
             return false;
         };
         self.token.text.push(first);
@@ -143,7 +144,10 @@ mod tests {
 
     #[test]
     fn text_becomes_words() {
-        assert_eq!(folded_words("Ref. 24/01150/FULL, the Mayor’s"), ["ref", "24", "01150", "full", "the", "mayors"]);
+        assert_eq!(
+            folded_words("Ref. 24/01150/FULL, the Mayor’s"),
+            ["ref", "24", "01150", "full", "the", "mayors"]
+        );
         assert_eq!(folded_words("Tŷ Gŵyr, cafe\u{301}s ‘quoted’ 5'"), ["ty", "gwyr", "cafes", "quoted", "5"]);
         assert_eq!(folded_words(&"x".repeat(500)), Vec::<String>::new());
     }

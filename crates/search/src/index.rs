@@ -175,7 +175,9 @@ fn verify(current: &Path) -> Result<tantivy::Index, Reason> {
             let found = found.chars().filter(|character| !character.is_control()).take(80).collect();
             return Err(Reason::Outdated { found, wanted: stamp() });
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !current.exists() => return Err(Reason::New),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !current.exists() => {
+            return Err(Reason::New);
+        }
         Err(error) => return Err(damaged(&format_args!("its stamp cannot be read ({error})"))),
     }
     // Reading files that are not what they seem may panic inside tantivy.
@@ -214,7 +216,8 @@ fn read_all(current: &Path) -> Result<tantivy::Index, String> {
     let reader: IndexReader = reader;
     for segment in reader.searcher().segment_readers() {
         let rows = segment.fast_fields().u64(START_MS).map_err(unreadable)?.num_docs();
-        let deleted = segment.alive_bitset().map_or(0, |alive| segment.max_doc() as usize - alive.num_alive_docs());
+        let deleted =
+            segment.alive_bitset().map_or(0, |alive| segment.max_doc() as usize - alive.num_alive_docs());
         if rows != segment.max_doc() || deleted != segment.num_deleted_docs() as usize {
             return Err("meta.json and the segments count differently".to_owned());
         }

@@ -1,15 +1,8 @@
 //! The search box: reads whatever is typed, and never refuses.
 //!
-//! | typed | means |
-//! | --- | --- |
-//! | `park bench` | both words, in any form (parks, benches) |
-//! | `"park bench"` | exactly these words in this order |
-//! | `24/01150/FULL` | likewise: signs inside a word make a phrase of it |
-//! | `park OR garden` | either |
-//! | `-bench`, `NOT bench` | without |
-//! | `plan*` | words that begin so |
-//! | `speaker:` `item:` `committee:` `council:` | as the form's filters, by id or by name: `speaker:"Ann Lee"` |
-//! | `from:` `to:` | dates: 2026, 2026-07 or 2026-07-23 |
+//! Its language is told at the head of this crate.
+
+use std::fmt;
 
 use chrono::{Months, NaiveDate};
 
@@ -28,6 +21,18 @@ pub enum Term {
     Word(String),
     /// Folded words in a row; with `prefix` the last may go on.
     Phrase { words: Vec<String>, prefix: bool },
+}
+
+/// As it could be typed.
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word(word) => f.write_str(word),
+            Self::Phrase { words, prefix } => {
+                write!(f, "\"{}{}\"", words.join(" "), if *prefix { "*" } else { "" })
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,11 +77,9 @@ pub fn read(text: &str) -> Input {
         let bare = piece.key.is_none() && !piece.quoted && !piece.minus;
         match piece.value {
             "OR" if bare => {
-                let possible = !either && !input.groups.is_empty();
-                either = true;
-                if !possible {
+                either = !input.groups.is_empty();
+                if !either {
                     input.ignore(piece.typed);
-                    either = false;
                 }
                 continue;
             }
@@ -161,20 +164,26 @@ fn next_piece<'a>(rest: &mut &'a str) -> Option<Piece<'a>> {
     let (value, end) = match quoted {
         // A quotation that is not closed goes on to the end.
         Some(inside) => match inside.find(is_quote) {
-            Some(close) => (&inside[..close], inside[close..].trim_start_matches(is_first_quote())),
+            Some(close) => (&inside[..close], after_first_char(&inside[close..])),
             None => (inside, ""),
         },
         None => after.split_at(after.find(is_space).unwrap_or(after.len())),
     };
     *rest = end;
     let typed = start[..start.len() - end.len()].trim_end_matches(is_space);
-    Some(Piece { typed, minus: minus.is_some(), key: key.map(|(key, _)| key), quoted: quoted.is_some(), value })
+    Some(Piece {
+        typed,
+        minus: minus.is_some(),
+        key: key.map(|(key, _)| key),
+        quoted: quoted.is_some(),
+        value,
+    })
 }
 
-/// Matches one quotation mark and then no more, so that `trim` takes off exactly one.
-fn is_first_quote() -> impl FnMut(char) -> bool {
-    let mut first = true;
-    move |character| std::mem::take(&mut first) && is_quote(character)
+fn after_first_char(text: &str) -> &str {
+    let mut chars = text.chars();
+    chars.next();
+    chars.as_str()
 }
 
 fn strip_key(text: &str) -> Option<(Key, &str)> {
@@ -205,7 +214,7 @@ fn term(piece: &Piece, words_left: &mut usize) -> Option<Term> {
         return None;
     }
     *words_left -= words.len();
-    let prefix = piece.value.trim_end_matches(['*', '"']).len() < piece.value.len() && piece.value.ends_with('*');
+    let prefix = piece.value.ends_with('*');
     if words.len() == 1 && !prefix && !piece.quoted {
         return words.pop().map(Term::Word);
     }
@@ -216,7 +225,9 @@ fn term(piece: &Piece, words_left: &mut usize) -> Option<Term> {
 fn dates(text: &str) -> Option<(NaiveDate, NaiveDate)> {
     let parts: Vec<&str> = text.split('-').collect();
     let digits = |part: &str, length: usize| {
-        (part.len() <= length && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse().ok()).flatten()
+        (part.len() <= length && part.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| part.parse().ok())
+            .flatten()
     };
     let year = i32::try_from(digits(parts.first().filter(|year| year.len() == 4)?, 4)?).ok()?;
     match parts[1..] {

@@ -45,9 +45,9 @@ pub fn passages(captions: &[CaptionDoc]) -> Vec<Passage<'_>> {
         if text.is_empty() {
             continue;
         }
-        let joined = passages.last_mut().filter(|passage| {
-            previous.is_some_and(|previous| belongs(passage, previous, caption))
-        });
+        let joined = passages
+            .last_mut()
+            .filter(|passage| previous.is_some_and(|previous| belongs(passage, previous, caption)));
         let passage = match joined {
             Some(passage) => {
                 passage.text.push(' ');

@@ -3,7 +3,9 @@
 //! Whoever changes a field, an analyser or the way passages are cut raises [`VERSION`]: an index that bears
 //! another is thrown away and fed anew.
 
-use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions};
+use tantivy::schema::{
+    FAST, Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
+};
 
 use crate::analysis::{ENGLISH, FOLDED};
 

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use tantivy::{IndexMeta, IndexWriter, TantivyDocument, TantivyError, Term};
 
 use crate::{
+    analysis::item_number,
     document::{Item, MeetingDocs, Speaker},
     index::Index,
     passage::{Passage, Place, passages},
     schema::{Facet, Fields, LABEL_SEPARATOR},
-    analysis::item_number,
+    search::HitMeeting,
 };
 
 /// What the writer gathers in memory before it writes a segment.
@@ -26,20 +27,11 @@ pub struct WriteError(#[from] TantivyError);
 /// What a result shows, kept with each passage.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Stored {
-    pub meeting: StoredMeeting,
+    pub meeting: HitMeeting,
     pub speaker: Option<Speaker>,
     pub item: Option<Item>,
     pub text: String,
     pub places: Vec<Place>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub struct StoredMeeting {
-    pub id: MeetingId,
-    pub slug: String,
-    pub title: String,
-    pub committee: String,
-    pub start: String,
 }
 
 /// Tantivy's writer, made again after a failure.
@@ -98,7 +90,11 @@ fn payload(sequence: i64) -> String {
 /// The sequence number of the last commit; 0 for an index never committed.
 pub fn sequence(meta: &IndexMeta) -> Result<i64, String> {
     let Some(text) = &meta.payload else {
-        return if meta.segments.is_empty() { Ok(0) } else { Err("its sequence number is missing".to_owned()) };
+        return if meta.segments.is_empty() {
+            Ok(0)
+        } else {
+            Err("its sequence number is missing".to_owned())
+        };
     };
     text.split_once('/')
         .filter(|(first, second)| first == second)
@@ -170,7 +166,11 @@ fn meeting_term(fields: &Fields, id: MeetingId) -> Term {
     Term::from_field_text(fields.meeting, &id.to_string())
 }
 
-fn document(fields: &Fields, docs: &MeetingDocs, passage: Passage) -> Result<TantivyDocument, serde_json::Error> {
+fn document(
+    fields: &Fields,
+    docs: &MeetingDocs,
+    passage: Passage,
+) -> Result<TantivyDocument, serde_json::Error> {
     let mut document = TantivyDocument::new();
     document.add_text(fields.meeting, docs.id);
     document.add_text(fields.stems, &passage.text);
@@ -197,7 +197,7 @@ fn document(fields: &Fields, docs: &MeetingDocs, passage: Passage) -> Result<Tan
     let start_ms = passage.places.first().map_or(0, |place| place.start_ms.ms());
     document.add_u64(fields.start_ms, start_ms.unsigned_abs());
     let stored = Stored {
-        meeting: StoredMeeting {
+        meeting: HitMeeting {
             id: docs.id,
             slug: docs.slug.clone(),
             title: docs.title.clone(),

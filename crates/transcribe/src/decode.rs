@@ -46,7 +46,8 @@ impl Whisper {
     pub fn load(path: &Path, name: &str, decoders: usize) -> Result<Self, WhisperError> {
         whisper_rs::install_logging_hooks();
         let mut parameters = WhisperContextParameters::default();
-        let mode = alignment(name).map_or(DtwMode::None, |model_preset| DtwMode::ModelPreset { model_preset });
+        let mode =
+            alignment(name).map_or(DtwMode::None, |model_preset| DtwMode::ModelPreset { model_preset });
         // Flash attention is slower on a CPU, and alignment needs the attention that it does not keep.
         parameters.use_gpu(false).flash_attn(false);
         parameters.dtw_parameters(DtwParameters { mode, dtw_mem_size: ALIGNMENT_BYTES });

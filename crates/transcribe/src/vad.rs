@@ -42,11 +42,7 @@ impl VoiceActivity {
 
     pub fn listener(&self) -> Result<Listener, VoiceActivityError> {
         let state = Tensor::zero::<f32>(&STATE_SHAPE)?;
-        Ok(Listener {
-            model: Arc::clone(&self.model),
-            state,
-            heard: [0.0; CONTEXT_SAMPLES + FRAME_SAMPLES],
-        })
+        Ok(Listener { model: Arc::clone(&self.model), state, heard: [0.0; CONTEXT_SAMPLES + FRAME_SAMPLES] })
     }
 
     /// The probability of a voice, from 0 to 1, for each frame of [`FRAME_MS`]. The last frame is filled up

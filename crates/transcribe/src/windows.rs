@@ -137,11 +137,9 @@ fn pad(windows: Vec<Vec<Span>>, padding_ms: i64, duration_ms: i64) -> Vec<Window
         windows.iter().map(|speech| Span::new(speech[0].start_ms, speech[speech.len() - 1].end_ms)).collect();
     let widened = |(index, speech): (usize, Vec<Span>)| {
         let edge = edges[index];
-        let floor_ms =
-            if index == 0 { 0 } else { (edges[index - 1].end_ms + edge.start_ms).div_euclid(2) };
-        let ceiling_ms = edges
-            .get(index + 1)
-            .map_or(duration_ms, |next| (edge.end_ms + next.start_ms).div_euclid(2));
+        let floor_ms = if index == 0 { 0 } else { (edges[index - 1].end_ms + edge.start_ms).div_euclid(2) };
+        let ceiling_ms =
+            edges.get(index + 1).map_or(duration_ms, |next| (edge.end_ms + next.start_ms).div_euclid(2));
         let sound = Span::new(
             (edge.start_ms - padding_ms).max(floor_ms),
             (edge.end_ms + padding_ms).min(ceiling_ms).max(edge.start_ms),

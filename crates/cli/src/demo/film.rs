@@ -68,12 +68,11 @@ fn picture_branch(
         (index < painter.frame_count()).then(|| (painter.frame(index), index as u64 * frame_ns, frame_ns))
     });
 
-    let mut branch = vec![source];
+    let yuv = capsfilter(gst::Caps::builder("video/x-raw").field("format", "I420").build())?;
+    let mut branch = vec![source, make("videoconvert")?, yuv];
     for text in &TEXTS {
         branch.push(overlay(text, script, track)?);
     }
-    let convert = make("videoconvert")?;
-    let yuv = capsfilter(gst::Caps::builder("video/x-raw").field("format", "I420").build())?;
     let encoder = make("x264enc")?;
     encoder.set_property_from_str("speed-preset", "veryfast");
     encoder.set_property_from_str("pass", "qual");
@@ -84,7 +83,7 @@ fn picture_branch(
     // No keyframes at changes of the picture: every second, to the frame.
     encoder.set_property("option-string", "scenecut=0");
     let profile = capsfilter(gst::Caps::builder("video/x-h264").field("profile", "main").build())?;
-    branch.extend([convert, yuv, encoder, profile, make("h264parse")?]);
+    branch.extend([encoder, profile, make("h264parse")?]);
     Ok(branch)
 }
 
@@ -155,18 +154,16 @@ fn overlay(text: &Text, script: &Script, track: &Track) -> Result<gst::Element, 
     }
 
     let cues = track.cues.clone();
-    let wording: Vec<String> =
-        cues.iter().map(|cue| glib::markup_escape_text(&(text.of)(script, cue)).into()).collect();
-    let mut shown = None;
+    let wording: Vec<glib::GString> =
+        cues.iter().map(|cue| glib::markup_escape_text(&(text.of)(script, cue))).collect();
     let element = overlay.downgrade();
     pad(&overlay, "video_sink")?.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         let time_ms = info.buffer().and_then(|buffer| buffer.pts()).map_or(0, |pts| pts.mseconds());
-        let index = cue_index(&cues, time_ms);
-        if shown != Some(index)
-            && let (Some(overlay), Some(words)) = (element.upgrade(), wording.get(index))
+        // Setting the text draws it anew, so only a change is worth it.
+        if let (Some(overlay), Some(words)) = (element.upgrade(), wording.get(cue_index(&cues, time_ms)))
+            && overlay.property::<Option<glib::GString>>("text").as_ref() != Some(words)
         {
             overlay.set_property("text", words);
-            shown = Some(index);
         }
         gst::PadProbeReturn::Ok
     });

@@ -104,40 +104,56 @@ fn play(
     broadcast: &Broadcast,
     on_loop_start: impl FnMut(TimeDelta),
 ) -> Result<(), DemoError> {
-    let (starts, started) = mpsc::channel();
-    let pipeline = player(broadcast, starts)?;
-    let result = follow(stop, &pipeline, &started, on_loop_start);
+    let (turns, turned) = mpsc::channel();
+    let pipeline = player(broadcast, &turns)?;
+    let result = follow(stop, &pipeline, &turned, on_loop_start);
     // What failed is already known; a pipeline that cannot stop has nothing to add.
     let _ = pipeline.set_state(gst::State::Null);
     result
 }
 
+/// What the demuxer tells the player's thread.
+enum Turn {
+    /// A stream begins again at this running time.
+    Starts(gst::ClockTime),
+    /// A stream was read to its end.
+    Ends,
+}
+
 fn follow(
     stop: &AtomicBool,
     pipeline: &gst::Pipeline,
-    started: &mpsc::Receiver<gst::ClockTime>,
+    turned: &mpsc::Receiver<Turn>,
     mut on_loop_start: impl FnMut(TimeDelta),
 ) -> Result<(), DemoError> {
     let bus = pipeline.bus().ok_or_else(|| glib::bool_error!("the pipeline has no bus"))?;
-    pipeline.set_state(gst::State::Paused)?;
-    let mut rewound = false;
+    pipeline.set_state(gst::State::Playing)?;
+    // Both streams of the film tell their turns: the first start and the last end count.
+    let (mut started, mut ended) = (false, 0);
     while !stop.load(Ordering::Relaxed) {
-        if pipeline.current_state() == gst::State::Playing {
-            started.try_iter().filter_map(|start| time_until(pipeline, start)).for_each(&mut on_loop_start);
+        let wait = gst::ClockTime::from_mseconds(TICK_MS);
+        if let Some(message) = bus.timed_pop_filtered(wait, &[gst::MessageType::Error])
+            && let gst::MessageView::Error(error) = message.view()
+        {
+            return Err(DemoError::from_message(error));
         }
-        let Some(message) = bus.timed_pop(gst::ClockTime::from_mseconds(TICK_MS)) else { continue };
-        match message.view() {
-            gst::MessageView::Error(error) => return Err(DemoError::from_message(error)),
-            gst::MessageView::AsyncDone(_) if !rewound => {
-                rewound = true;
-                // The first round is a segment too, so that it ends without closing the stream. What was read
-                // to learn the file's shape does not count as its start.
-                started.try_iter().for_each(drop);
-                rewind(pipeline, gst::SeekFlags::FLUSH)?;
-                pipeline.set_state(gst::State::Playing)?;
+        if pipeline.current_state() != gst::State::Playing {
+            continue;
+        }
+        for turn in turned.try_iter() {
+            match turn {
+                Turn::Ends => ended += 1,
+                Turn::Starts(_) if started => {}
+                Turn::Starts(at) => {
+                    started = true;
+                    time_until(pipeline, at).into_iter().for_each(&mut on_loop_start);
+                }
             }
-            gst::MessageView::SegmentDone(_) => rewind(pipeline, gst::SeekFlags::empty())?,
-            _ => {}
+        }
+        if ended == 2 {
+            (started, ended) = (false, 0);
+            // Without a flush, what was read is still played and time runs on: no seam.
+            pipeline.seek_simple(gst::SeekFlags::empty(), gst::ClockTime::ZERO)?;
         }
     }
     Ok(())
@@ -150,17 +166,9 @@ fn time_until(pipeline: &gst::Pipeline, running_time: gst::ClockTime) -> Option<
     Some(TimeDelta::nanoseconds(at.nseconds() as i64 - now.nseconds() as i64))
 }
 
-/// Back to the beginning; without `FLUSH` what was read before is still played, and time runs on.
-fn rewind(pipeline: &gst::Pipeline, flush: gst::SeekFlags) -> Result<(), glib::BoolError> {
-    pipeline.seek_simple(gst::SeekFlags::SEGMENT | flush, gst::ClockTime::ZERO)
-}
-
 /// `filesrc ! qtdemux`, each stream through a queue and its parser into `mpegtsmux ! srtsink`, which keeps to the
-/// clock. `starts` gets the running time at which each round begins.
-fn player(
-    broadcast: &Broadcast,
-    starts: mpsc::Sender<gst::ClockTime>,
-) -> Result<gst::Pipeline, DemoError> {
+/// clock.
+fn player(broadcast: &Broadcast, turns: &mpsc::Sender<Turn>) -> Result<gst::Pipeline, DemoError> {
     let pipeline = gst::Pipeline::new();
     let file = make("filesrc")?;
     file.set_property("location", &broadcast.media);
@@ -173,7 +181,7 @@ fn player(
     sink.set_property_from_str("mode", "caller");
     sink.set_property("passphrase", &broadcast.passphrase);
     sink.set_property_from_str("pbkeylen", "16");
-    // Left to itself it would swallow the loss of its listener, and the stream would go on unseen.
+    // Left to itself it would swallow the loss of its listener, and the film would go on unseen.
     sink.set_property("auto-reconnect", false);
     let muxer = make("mpegtsmux")?;
     // Seven packets of 188 bytes fill one SRT packet.
@@ -188,22 +196,31 @@ fn player(
     chain(&pipeline, &[video.clone(), video_parser], &muxer)?;
     chain(&pipeline, &[audio.clone(), make("aacparse")?], &muxer)?;
 
-    let video_pad = pad(&video, "sink")?;
-    let audio_pad = pad(&audio, "sink")?;
-    video_pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        if let Some(event) = info.event()
-            && let gst::EventView::Segment(segment) = event.view()
-            && let Some(segment) = segment.segment().downcast_ref::<gst::ClockTime>()
-        {
-            // Nobody listens once the player stops.
-            let _ = starts.send(segment.base().unwrap_or_default());
-        }
-        gst::PadProbeReturn::Ok
-    });
+    let (video_pad, audio_pad) = (pad(&video, "sink")?, pad(&audio, "sink")?);
+    report_turns(&video_pad, turns.clone());
+    report_turns(&audio_pad, turns.clone());
     demuxer.connect_pad_added(move |_, source| {
         let target = if source.name().starts_with("video") { &video_pad } else { &audio_pad };
         // A third stream finds its place taken; an unfit one makes the demuxer report an error.
         let _ = source.link(target);
     });
     Ok(pipeline)
+}
+
+/// Tells where a stream begins again, and keeps its end from what follows, so that the broadcast goes on.
+fn report_turns(pad: &gst::Pad, turns: mpsc::Sender<Turn>) {
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let turn = match info.event().map(|event| event.view()) {
+            Some(gst::EventView::Segment(segment)) => {
+                let segment = segment.segment().downcast_ref::<gst::ClockTime>();
+                Turn::Starts(segment.and_then(|segment| segment.base()).unwrap_or_default())
+            }
+            Some(gst::EventView::Eos(_)) => Turn::Ends,
+            _ => return gst::PadProbeReturn::Ok,
+        };
+        let is_end = matches!(turn, Turn::Ends);
+        // Nobody listens any more once the player stops.
+        let _ = turns.send(turn);
+        if is_end { gst::PadProbeReturn::Drop } else { gst::PadProbeReturn::Ok }
+    });
 }

@@ -11,7 +11,7 @@ mod voice;
 
 use std::{io, path::PathBuf};
 
-use gst::glib;
+use gst::{glib, prelude::*};
 
 /// Why the demo's film was not made.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,7 @@ const SCRIPT: &str = include_str!("script.toml");
 const STUDIO: u32 = 1;
 
 /// Speaking takes about this share of the whole time; filming takes the rest.
-const SPEAKING: f64 = 0.4;
+const SPEAKING: f64 = 0.2;
 
 /// The film of a debate, and what a clerk would have noted during it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -20,11 +20,10 @@ const TARGET_RMS: f32 = 0.1;
 /// No sample is louder, so that the encoder never clips.
 const PEAK: f32 = 0.89;
 
-/// A line in time.
+/// When a line is spoken.
 #[derive(Debug, Clone)]
 pub struct Cue {
     pub start_ms: u32,
-    pub end_ms: u32,
     /// Index into the script's items.
     pub item: usize,
     pub speaker: Speaker,
@@ -35,7 +34,7 @@ pub struct Cue {
 pub struct Track {
     /// At [`RATE`], between −1 and 1.
     pub samples: Vec<f32>,
-    /// In the order of time, without overlap.
+    /// In the order of time.
     pub cues: Vec<Cue>,
 }
 
@@ -63,8 +62,7 @@ pub fn speak(script: &Script, mut progress: impl FnMut(f64)) -> Result<Track, De
             track.silence(line.wait_ms.unwrap_or(usual_ms));
             let start_ms = track.duration_ms();
             track.samples.extend(say(speaker, &line.says)?);
-            let end_ms = track.duration_ms();
-            track.cues.push(Cue { start_ms, end_ms, item: index, speaker: speaker.clone() });
+            track.cues.push(Cue { start_ms, item: index, speaker: speaker.clone() });
             progress(track.cues.len() as f64 / count as f64);
         }
     }

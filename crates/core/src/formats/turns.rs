@@ -105,9 +105,9 @@ fn voices(text: &str) -> Vec<(Option<String>, String)> {
         plain.push_str(&rest[..at]);
         rest = &rest[at..];
         let Some((tag, length)) = tag(rest) else {
-            let character_length = 1;
-            plain.push_str(&rest[..character_length]);
-            rest = &rest[character_length..];
+            // A bracket that opens no tag is text; both brackets are one byte long.
+            plain.push_str(&rest[..1]);
+            rest = &rest[1..];
             continue;
         };
         rest = &rest[length..];

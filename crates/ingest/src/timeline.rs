@@ -1,0 +1,413 @@
+use std::{
+    fs::File,
+    io::{ErrorKind, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use moothall_core::MediaTime;
+
+use crate::journal::{self, Line, Rendition, is_media_file_name};
+
+/// A recording as its journal tells it. [`Timeline::refresh`] reads what a recorder has added since.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timeline {
+    dir: PathBuf,
+    /// Bytes and lines of the journal that have been taken in.
+    journal_bytes: u64,
+    journal_lines: u64,
+    epoch: Option<DateTime<Utc>>,
+    first_run: u32,
+    run: u32,
+    offset_us: i64,
+    stopped: bool,
+    finished: bool,
+    video: Track,
+    audio: Track,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Track {
+    format: Option<Format>,
+    segments: Vec<Segment>,
+}
+
+/// What a rendition holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Format {
+    /// As in RFC 6381, such as `avc1.64001f` or `mp4a.40.2`.
+    pub codec: String,
+    /// Width and height in pixels; only of video.
+    pub resolution: Option<(u32, u32)>,
+}
+
+/// One segment file and its place in media time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// In the rendition's folder.
+    pub file: String,
+    /// The init file that it needs, in the same folder.
+    pub init: String,
+    pub bytes: u64,
+    /// Which connection it comes from, counted from 1.
+    pub run: u32,
+    /// It does not continue the segment before it.
+    pub discontinuity: bool,
+    /// The same in both renditions for what was recorded at the same time.
+    pub discontinuity_sequence: u32,
+    /// Media time in microseconds; never negative.
+    pub start_us: i64,
+    pub duration_us: i64,
+    /// Media time minus the decode time in the file (`tfdt`).
+    pub offset_us: i64,
+}
+
+impl Segment {
+    pub fn start(&self) -> MediaTime {
+        MediaTime::from_ms(self.start_us / 1_000)
+    }
+
+    pub fn end(&self) -> MediaTime {
+        MediaTime::from_ms(self.end_us() / 1_000)
+    }
+
+    pub fn duration_ms(&self) -> f64 {
+        self.duration_us as f64 / 1_000.0
+    }
+
+    pub(crate) const fn end_us(&self) -> i64 {
+        self.start_us.saturating_add(self.duration_us)
+    }
+}
+
+/// Why a recording cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TimelineError {
+    #[error("cannot read the journal {}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{} is not the journal of a recording: its first line does not say so", path.display())]
+    NotAJournal { path: PathBuf },
+    #[error(
+        "the journal {} has format version {version}, this program reads version {}: use a newer moothall",
+        path.display(), journal::VERSION
+    )]
+    Version { path: PathBuf, version: u32 },
+    #[error("{name:?} is no media file of a recording")]
+    FileName { name: String },
+}
+
+impl Timeline {
+    /// Reads the recording in `dir`. One that has not begun, or whose directory is not there yet, is empty.
+    ///
+    /// # Errors
+    /// As [`Timeline::refresh`].
+    pub fn open(dir: &Path) -> Result<Self, TimelineError> {
+        let mut timeline = Self::empty(dir);
+        timeline.refresh()?;
+        Ok(timeline)
+    }
+
+    fn empty(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            journal_bytes: 0,
+            journal_lines: 0,
+            epoch: None,
+            first_run: 1,
+            run: 0,
+            offset_us: 0,
+            stopped: false,
+            finished: false,
+            video: Track::default(),
+            audio: Track::default(),
+        }
+    }
+
+    /// Takes in the lines that were added to the journal. A line that is still being written waits for the
+    /// next time; one that cannot be read is passed over with a warning.
+    ///
+    /// # Errors
+    /// If the journal cannot be read, is no journal, or is of a later version.
+    pub fn refresh(&mut self) -> Result<(), TimelineError> {
+        let path = self.journal_path();
+        let bytes = self.new_bytes().map_err(|source| TimelineError::Read { path, source })?;
+        self.take_in(&bytes)
+    }
+
+    fn new_bytes(&mut self) -> std::io::Result<Vec<u8>> {
+        let mut file = match File::open(self.journal_path()) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        // After a power failure a recorder cuts lines whose bytes were lost; then all is read anew.
+        if file.metadata()?.len() < self.journal_bytes {
+            *self = Self::empty(&self.dir);
+        }
+        file.seek(SeekFrom::Start(self.journal_bytes))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) -> Result<(), TimelineError> {
+        for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+            let parsed = serde_json::from_slice(line);
+            let path = || self.journal_path();
+            match parsed {
+                Ok(Line::Journal { version }) if version != journal::VERSION => {
+                    return Err(TimelineError::Version { path: path(), version });
+                }
+                Ok(Line::Journal { .. }) => {}
+                _ if self.journal_lines == 0 => return Err(TimelineError::NotAJournal { path: path() }),
+                Ok(line) => self.apply(line),
+                Err(error) => tracing::warn!(
+                    journal = %path().display(), line = self.journal_lines + 1, %error,
+                    "a line of the journal cannot be read and is passed over"
+                ),
+            }
+            self.journal_bytes += line.len() as u64;
+            self.journal_lines += 1;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, line: Line) {
+        match line {
+            Line::Journal { .. } => {}
+            Line::Run { run, epoch, offset_us, starts_over } => {
+                if starts_over || self.epoch.is_none() {
+                    self.epoch = Some(epoch);
+                    self.first_run = run;
+                    self.video = Track::default();
+                    self.audio = Track::default();
+                }
+                (self.run, self.offset_us, self.stopped, self.finished) = (run, offset_us, false, false);
+            }
+            Line::Init { rendition, codec, width, height, .. } => {
+                self.track_mut(rendition).format = Some(Format { codec, resolution: width.zip(height) });
+            }
+            Line::Chunk { rendition, file, offset, length, start_us, duration_us, init, discontinuity, .. } => {
+                let chunk = Segment {
+                    file,
+                    init,
+                    bytes: offset.saturating_add(length),
+                    run: self.run,
+                    discontinuity,
+                    discontinuity_sequence: self.run.saturating_sub(self.first_run),
+                    start_us: start_us.max(0),
+                    duration_us: duration_us.max(0),
+                    offset_us: self.offset_us,
+                };
+                self.track_mut(rendition).add(chunk);
+            }
+            Line::Stopped { run } => self.stopped = run == self.run,
+            Line::End => self.finished = true,
+        }
+    }
+
+    fn track(&self, rendition: Rendition) -> &Track {
+        match rendition {
+            Rendition::Video => &self.video,
+            Rendition::Audio => &self.audio,
+        }
+    }
+
+    fn track_mut(&mut self, rendition: Rendition) -> &mut Track {
+        match rendition {
+            Rendition::Video => &mut self.video,
+            Rendition::Audio => &mut self.audio,
+        }
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) fn journal_path(&self) -> PathBuf {
+        self.dir.join(journal::FILE_NAME)
+    }
+
+    /// Bytes of the journal that have been taken in: its length without a torn last line.
+    pub(crate) const fn journal_bytes(&self) -> u64 {
+        self.journal_bytes
+    }
+
+    pub(crate) const fn run(&self) -> u32 {
+        self.run
+    }
+
+    /// The renditions of which something is recorded, video first.
+    pub fn renditions(&self) -> Vec<Rendition> {
+        Rendition::ALL.into_iter().filter(|rendition| self.format(*rendition).is_some()).collect()
+    }
+
+    /// What the rendition holds; of the latest connection, should they differ.
+    pub fn format(&self, rendition: Rendition) -> Option<&Format> {
+        self.track(rendition).format.as_ref()
+    }
+
+    /// Media time zero; none before anything is recorded.
+    pub fn epoch(&self) -> Option<DateTime<Utc>> {
+        self.epoch
+    }
+
+    /// The end of the last closed segment of any rendition, from media time zero.
+    pub fn duration(&self) -> MediaTime {
+        let ends = Rendition::ALL.into_iter().filter_map(|rendition| self.segments(rendition).last());
+        ends.map(Segment::end).max().unwrap_or(MediaTime::ZERO)
+    }
+
+    /// Whether the recording is over.
+    pub const fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// The closed segments in order: those to which nothing will be added. The last one of a recorder that
+    /// died is closed as soon as the next connection begins or the recording is finished.
+    pub fn segments(&self, rendition: Rendition) -> &[Segment] {
+        let all = self.all_segments(rendition);
+        let open = all.last().is_some_and(|last| !self.finished && !self.stopped && last.run == self.run);
+        &all[..all.len() - usize::from(open)]
+    }
+
+    /// With the one that is being written.
+    pub(crate) fn all_segments(&self, rendition: Rendition) -> &[Segment] {
+        &self.track(rendition).segments
+    }
+
+    /// The wall-clock time of a media time in microseconds.
+    pub(crate) fn wall_clock(&self, media_us: i64) -> Option<DateTime<Utc>> {
+        self.epoch?.checked_add_signed(TimeDelta::microseconds(media_us))
+    }
+
+    /// Where a media file of a rendition is, for names that come from an address. It need not exist.
+    ///
+    /// # Errors
+    /// [`TimelineError::FileName`] for a name that no recorder gives, such as one with a slash.
+    pub fn file(&self, rendition: Rendition, name: &str) -> Result<PathBuf, TimelineError> {
+        if !is_media_file_name(name) {
+            return Err(TimelineError::FileName { name: name.to_owned() });
+        }
+        Ok(self.dir.join(rendition.folder()).join(name))
+    }
+}
+
+impl Track {
+    fn add(&mut self, chunk: Segment) {
+        if !is_media_file_name(&chunk.file) || !is_media_file_name(&chunk.init) {
+            tracing::warn!(file = %chunk.file, init = %chunk.init, "the journal names a file that is not ours");
+            return;
+        }
+        match self.segments.last_mut() {
+            Some(segment) if segment.file == chunk.file => {
+                segment.duration_us = chunk.end_us().saturating_sub(segment.start_us).max(segment.duration_us);
+                segment.bytes = segment.bytes.max(chunk.bytes);
+            }
+            _ => self.segments.push(chunk),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const JOURNAL: &str = r#"{"line":"journal","version":1}
+{"line":"run","run":1,"epoch":"2026-07-23T17:30:00Z","offset_us":0,"starts_over":false}
+{"line":"init","rendition":"a","file":"init-1-0.mp4","codec":"mp4a.40.2"}
+{"line":"chunk","rendition":"a","file":"1-0.m4s","offset":0,"length":100,"start_us":0,"duration_us":500000,"init":"init-1-0.mp4","independent":true,"discontinuity":false}
+{"line":"chunk","rendition":"a","file":"1-0.m4s","offset":100,"length":50,"start_us":500000,"duration_us":500000,"init":"init-1-0.mp4","independent":false,"discontinuity":false}
+{"line":"chunk","rendition":"a","file":"1-1.m4s","offset":0,"length":70,"start_us":1000000,"duration_us":500000,"init":"init-1-0.mp4","independent":true,"discontinuity":false}
+{"line":"run","run":2,"epoch":"2026-07-23T17:30:00Z","offset_us":9000000,"starts_over":false}
+{"line":"init","rendition":"a","file":"init-2-0.mp4","codec":"mp4a.40.2"}
+{"line":"chunk","rendition":"a","file":"2-0.m4s","offset":0,"length":10,"start_us":9000000,"duration_us":500000,"init":"init-2-0.mp4","independent":true,"discontinuity":true}
+{"line":"end"}
+"#;
+
+    fn read(bytes: &[u8]) -> Result<Timeline, TimelineError> {
+        let mut timeline = Timeline::empty(Path::new("recording"));
+        timeline.take_in(bytes).map(|()| timeline)
+    }
+
+    #[test]
+    fn chunks_become_segments() {
+        let timeline = read(JOURNAL.as_bytes()).unwrap();
+        let segments = timeline.segments(Rendition::Audio);
+        let told: Vec<_> = segments
+            .iter()
+            .map(|s| (s.file.as_str(), s.start().ms(), s.duration_us, s.bytes, s.discontinuity_sequence))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("1-0.m4s", 0, 1_000_000, 150, 0),
+                ("1-1.m4s", 1_000, 500_000, 70, 0),
+                ("2-0.m4s", 9_000, 500_000, 10, 1)
+            ]
+        );
+        assert_eq!(timeline.duration().ms(), 9_500);
+        assert!(timeline.is_finished());
+        assert_eq!(timeline.renditions(), [Rendition::Audio]);
+    }
+
+    #[test]
+    fn the_tail_of_a_dead_run_is_closed_by_the_next_run() {
+        let lines: Vec<&str> = JOURNAL.split_inclusive('\n').collect();
+        let closed = |count: usize| read(lines[..count].concat().as_bytes()).unwrap().segments(Rendition::Audio).len();
+        assert_eq!(closed(5), 0, "the only segment is open");
+        assert_eq!(closed(6), 1);
+        assert_eq!(closed(7), 2, "a later run closes it");
+        assert_eq!(closed(9), 2);
+        assert_eq!(closed(10), 3, "the end closes all");
+    }
+
+    #[test]
+    fn refuses_what_is_no_journal_of_ours() {
+        assert!(matches!(read(b"hello\n"), Err(TimelineError::NotAJournal { .. })));
+        let later = br#"{"line":"journal","version":99}"#;
+        assert!(matches!(read(&[later, &b"\n"[..]].concat()), Err(TimelineError::Version { version: 99, .. })));
+    }
+
+    #[test]
+    fn passes_over_foreign_file_names_and_broken_lines() {
+        let bad = JOURNAL.replace("2-0.m4s", "../../secret").replace(r#""offset":100"#, r#""offset":-1"#);
+        let timeline = read(bad.as_bytes()).unwrap();
+        let files: Vec<_> = timeline.segments(Rendition::Audio).iter().map(|s| s.file.as_str()).collect();
+        assert_eq!(files, ["1-0.m4s", "1-1.m4s"]);
+        assert!(timeline.file(Rendition::Audio, "../journal.jsonl").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_cut_reads_as_a_prefix(cut in 0..=JOURNAL.len()) {
+            let whole = read(JOURNAL.as_bytes()).unwrap();
+            let part = read(&JOURNAL.as_bytes()[..cut]).unwrap();
+            let (all, some) = (whole.segments(Rendition::Audio), part.segments(Rendition::Audio));
+            prop_assert_eq!(some, &all[..some.len()]);
+            // And reading on from there comes to the same as reading at once.
+            let mut grown = part;
+            let from = grown.journal_bytes as usize;
+            grown.take_in(&JOURNAL.as_bytes()[from..]).unwrap();
+            prop_assert_eq!(grown, whole);
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&bytes);
+        }
+
+        #[test]
+        fn any_numbers_are_borne(start in any::<i64>(), duration in any::<i64>(), offset in any::<u64>()) {
+            let line = format!(
+                "{{\"line\":\"chunk\",\"rendition\":\"v\",\"file\":\"1-0.m4s\",\"offset\":{offset},\"length\":9,\
+                 \"start_us\":{start},\"duration_us\":{duration},\"init\":\"init-1-0.mp4\",\"independent\":true,\
+                 \"discontinuity\":false}}\n"
+            );
+            let timeline = read(format!("{JOURNAL}{line}{line}").as_bytes()).unwrap();
+            prop_assert!(timeline.duration() <= MediaTime::MAX);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Counting how many passages each speaker, item, committee, council and year has among the matches.
+//!
+//! Values are counted by their ordinals, one array per segment, and become text once at the end: that costs
+//! some nanoseconds a match, so that even the commonest word can be counted in full.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use tantivy::{
+    DocId, Score, SegmentOrdinal, SegmentReader,
+    collector::{Collector, SegmentCollector},
+    columnar::{Column, StrColumn},
+};
+
+use crate::schema::{DATE, Facet, LABEL_SEPARATOR};
+
+/// As many values of a facet are told.
+const MOST_VALUES: usize = 20;
+
+/// The commonest values first; years latest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Facets {
+    pub speaker: Vec<FacetValue>,
+    pub item: Vec<FacetValue>,
+    pub committee: Vec<FacetValue>,
+    pub council: Vec<FacetValue>,
+    pub year: Vec<FacetValue>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FacetValue {
+    /// What to filter by.
+    pub id: String,
+    pub label: String,
+    /// Matches if only this value were chosen in its facet.
+    pub count: u64,
+}
+
+/// Counts the facets named.
+#[derive(Clone, Copy)]
+pub struct Counting {
+    pub facets: [bool; 4],
+    pub years: bool,
+}
+
+/// By facet from "id, separator, label" to the number of passages.
+#[derive(Default)]
+pub struct Counted {
+    pub total: u64,
+    facets: [HashMap<String, u64>; 4],
+    years: HashMap<u64, u64>,
+}
+
+impl Counted {
+    pub fn values(&self, facet: Facet) -> Vec<FacetValue> {
+        // One id may bear several labels while a new name is on its way into the index.
+        let mut by_id: HashMap<&str, (&str, u64, u64)> = HashMap::new();
+        for (value, &count) in &self.facets[facet as usize] {
+            let (id, label) = value.split_once(LABEL_SEPARATOR).unwrap_or((value, value));
+            let (best, best_count, sum) = by_id.entry(id).or_insert((label, count, 0));
+            *sum += count;
+            if (count, label) > (*best_count, best) {
+                (*best, *best_count) = (label, count);
+            }
+        }
+        let mut values: Vec<_> =
+            by_id.into_iter().map(|(id, (label, _, count))| (id, label, count)).collect();
+        values.sort_unstable_by(|a, b| b.2.cmp(&a.2).then_with(|| (a.1, a.0).cmp(&(b.1, b.0))));
+        values.truncate(MOST_VALUES);
+        let value =
+            |(id, label, count): (&str, &str, u64)| FacetValue { id: id.into(), label: label.into(), count };
+        values.into_iter().map(value).collect()
+    }
+
+    pub fn years(&self) -> Vec<FacetValue> {
+        let mut years: Vec<_> = self.years.iter().collect();
+        years.sort_unstable_by(|a, b| b.cmp(a));
+        years.truncate(MOST_VALUES);
+        let value = |(year, &count): (&u64, &u64)| {
+            let year = format!("{year:04}");
+            FacetValue { id: year.clone(), label: year, count }
+        };
+        years.into_iter().map(value).collect()
+    }
+}
+
+impl Collector for Counting {
+    type Fruit = Counted;
+    type Child = CountingSegment;
+
+    fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<CountingSegment> {
+        let columns = reader.fast_fields();
+        let mut facets: [Option<(StrColumn, Vec<u32>)>; 4] = Default::default();
+        for facet in Facet::ALL {
+            if self.facets[facet as usize] {
+                facets[facet as usize] = columns.str(facet.column())?.map(|column| {
+                    let counts = vec![0; column.num_terms()];
+                    (column, counts)
+                });
+            }
+        }
+        let dates = if self.years { Some(columns.u64(DATE)?) } else { None };
+        Ok(CountingSegment { total: 0, facets, dates, years: HashMap::new() })
+    }
+
+    fn requires_scoring(&self) -> bool {
+        false
+    }
+
+    fn merge_fruits(&self, segments: Vec<tantivy::Result<Counted>>) -> tantivy::Result<Counted> {
+        let mut sum = Counted::default();
+        for segment in segments {
+            let segment = segment?;
+            sum.total += segment.total;
+            for (sum, segment) in sum.facets.iter_mut().zip(segment.facets) {
+                if sum.is_empty() {
+                    *sum = segment;
+                } else {
+                    segment.into_iter().for_each(|(value, count)| *sum.entry(value).or_default() += count);
+                }
+            }
+            segment.years.into_iter().for_each(|(year, count)| *sum.years.entry(year).or_default() += count);
+        }
+        Ok(sum)
+    }
+}
+
+pub struct CountingSegment {
+    total: u64,
+    facets: [Option<(StrColumn, Vec<u32>)>; 4],
+    dates: Option<Column<u64>>,
+    years: HashMap<u64, u64>,
+}
+
+impl SegmentCollector for CountingSegment {
+    type Fruit = tantivy::Result<Counted>;
+
+    fn collect(&mut self, doc: DocId, _: Score) {
+        self.total += 1;
+        for (column, counts) in self.facets.iter_mut().flatten() {
+            for ordinal in column.ords().first(doc) {
+                if let Some(count) = counts.get_mut(ordinal as usize) {
+                    *count += 1;
+                }
+            }
+        }
+        if let Some(date) = self.dates.as_ref().and_then(|dates| dates.first(doc)) {
+            *self.years.entry(date / 10_000).or_default() += 1;
+        }
+    }
+
+    fn harvest(self) -> Self::Fruit {
+        let mut counted = Counted { total: self.total, years: self.years, ..Counted::default() };
+        for (values, segment) in counted.facets.iter_mut().zip(self.facets) {
+            let Some((column, counts)) = segment else { continue };
+            let found = || counts.iter().enumerate().filter(|(_, count)| **count > 0);
+            let ordinals: Vec<u64> = found().map(|(ordinal, _)| ordinal as u64).collect();
+            let mut counts = found().map(|(_, &count)| u64::from(count));
+            values.reserve(ordinals.len());
+            column.dictionary().sorted_ords_to_term_cb(&ordinals, |term| {
+                values.extend(counts.next().map(|count| (String::from_utf8_lossy(term).into_owned(), count)));
+            })?;
+        }
+        Ok(counted)
+    }
+}

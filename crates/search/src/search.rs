@@ -1,0 +1,182 @@
+//! Searching: from a query to a page of results.
+
+use std::cmp::Reverse;
+
+use moothall_core::{CaptionId, MediaTime, MeetingId};
+use serde::{Deserialize, Serialize, Serializer};
+use tantivy::{
+    DocAddress, DocId, Searcher, SegmentReader, TantivyDocument, TantivyError, collector::TopDocs,
+    query::Query as IndexQuery, schema::Value,
+};
+
+use crate::{
+    document::{Item, Speaker},
+    facets::{Counting, Facets},
+    index::Index,
+    input,
+    query::{MOST_PAGES, PAGE_SIZE, Query, Request, Sort},
+    schema::{Facet, Fields, MEETING_ORDER, START_MS, START_S},
+    snippet::Marker,
+    writer::Stored,
+};
+
+/// The index could not be read: a fault of disk or program, never of what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    #[error("the search index cannot be read: {0}; restart to have it checked")]
+    Index(#[from] TantivyError),
+    #[error("the search index holds a result that cannot be read: {0}; run `moothall reindex`")]
+    Stored(#[from] serde_json::Error),
+}
+
+/// One page of results.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Results {
+    /// Passages found.
+    pub total: u64,
+    pub hits: Vec<Hit>,
+    pub facets: Facets,
+    /// From 1; as asked for, even where there is no such page.
+    pub page: usize,
+    /// 0 where nothing was found; never above 50, however much was.
+    pub pages: usize,
+    /// What of the box was not understood, as typed.
+    pub ignored: Vec<String>,
+}
+
+/// A moment at which it was said.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Hit {
+    pub meeting: HitMeeting,
+    pub caption_id: CaptionId,
+    /// When that caption begins; seconds in JSON.
+    #[serde(serialize_with = "seconds")]
+    pub t: MediaTime,
+    pub speaker: Option<Speaker>,
+    pub item: Option<Item>,
+    /// HTML: everything escaped but the `<mark>` around what was asked for.
+    pub snippet: String,
+    /// The same as plain text.
+    #[serde(skip)]
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HitMeeting {
+    pub id: MeetingId,
+    pub slug: String,
+    pub title: String,
+    /// Its name.
+    pub committee: String,
+    /// RFC 3339 with the council's offset.
+    pub start: String,
+}
+
+fn seconds<S: Serializer>(time: &MediaTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.seconds())
+}
+
+impl Index {
+    /// Answers in bounded time whatever was typed. Without words and filters nothing is found; with filters
+    /// alone, all they let through, by date.
+    ///
+    /// # Errors
+    /// Only where the index cannot be read.
+    pub fn search(&self, query: &Query) -> Result<Results, SearchError> {
+        let mut input = input::read(&query.text);
+        let page = query.page.max(1);
+        let asks = !input.groups.is_empty() || Request::new(query, input.clone()).has_filters();
+        if !asks {
+            // There is nothing to take these away from.
+            for term in std::mem::take(&mut input.without) {
+                input.ignore(&format!("-{term}"));
+            }
+            return Ok(Results { page, ignored: input.ignored, ..Results::default() });
+        }
+        let request = Request::new(query, input);
+        let searcher = self.reader.searcher();
+        let built = request.build(&self.fields, None);
+
+        let counting = Counting { facets: Facet::ALL.map(|facet| !request.chooses(facet)), years: true };
+        let counted = searcher.search(&built, &counting)?;
+        let values = |facet: Facet| {
+            if !request.chooses(facet) {
+                return Ok(counted.values(facet));
+            }
+            let mut facets = [false; 4];
+            facets[facet as usize] = true;
+            let others = request.build(&self.fields, Some(facet));
+            Ok::<_, TantivyError>(searcher.search(&others, &Counting { facets, years: false })?.values(facet))
+        };
+        let facets = Facets {
+            speaker: values(Facet::Speaker)?,
+            item: values(Facet::Item)?,
+            committee: values(Facet::Committee)?,
+            council: values(Facet::Council)?,
+            year: counted.years(),
+        };
+
+        let pages = usize::try_from(counted.total).unwrap_or(usize::MAX).div_ceil(PAGE_SIZE).min(MOST_PAGES);
+        let sort = if request.has_words() { query.sort } else { Sort::Date };
+        let found = if page <= pages { top(&searcher, &built, sort, page)? } else { Vec::new() };
+        let mut marker = Marker::new(request.input.groups.iter().flatten());
+        let hits = found
+            .into_iter()
+            .map(|address| hit(searcher.doc(address)?, &self.fields, &mut marker))
+            .collect::<Result<_, _>>()?;
+        Ok(Results { total: counted.total, hits, facets, page, pages, ignored: request.input.ignored })
+    }
+}
+
+fn top(
+    searcher: &Searcher,
+    query: &dyn IndexQuery,
+    sort: Sort,
+    page: usize,
+) -> Result<Vec<DocAddress>, TantivyError> {
+    let top = TopDocs::with_limit(PAGE_SIZE).and_offset((page - 1) * PAGE_SIZE);
+    Ok(match sort {
+        Sort::Relevance => {
+            searcher.search(query, &top.order_by_score())?.into_iter().map(|(_, address)| address).collect()
+        }
+        Sort::Date => {
+            searcher.search(query, &top.order_by(by_date))?.into_iter().map(|(_, address)| address).collect()
+        }
+    })
+}
+
+/// Greatest first: the latest meeting, then one of those that began together, then its earliest passage.
+fn by_date(segment: &SegmentReader) -> impl FnMut(DocId) -> (i64, u64, Reverse<u64>) + 'static {
+    let columns = segment.fast_fields();
+    let start_s = columns.column_first_or_default::<i64>(START_S).ok();
+    let meeting = columns.column_first_or_default::<u64>(MEETING_ORDER).ok();
+    let start_ms = columns.column_first_or_default::<u64>(START_MS).ok();
+    move |doc| {
+        (
+            start_s.as_ref().map_or(0, |column| column.get_val(doc)),
+            meeting.as_ref().map_or(0, |column| column.get_val(doc)),
+            Reverse(start_ms.as_ref().map_or(0, |column| column.get_val(doc))),
+        )
+    }
+}
+
+fn hit(document: TantivyDocument, fields: &Fields, marker: &mut Marker) -> Result<Hit, SearchError> {
+    let json = document.get_first(fields.stored).and_then(|value| value.as_str()).unwrap_or_default();
+    let Stored { meeting, speaker, item, text, places } = serde_json::from_str(json)?;
+    let snippet = marker.snippet(&text);
+    let place = match places.partition_point(|place| place.offset <= snippet.landing) {
+        0 => None,
+        after => places.get(after - 1),
+    };
+    let place =
+        place.ok_or_else(|| <serde_json::Error as serde::de::Error>::custom("a passage without captions"))?;
+    Ok(Hit {
+        meeting,
+        caption_id: place.caption_id,
+        t: place.start_ms,
+        speaker,
+        item,
+        snippet: snippet.html,
+        text: snippet.plain,
+    })
+}

@@ -1,0 +1,44 @@
+use moothall_store::Db;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tempfile::TempDir;
+
+/// A database that is gone when the test is.
+pub struct TestDb {
+    pub db: Db,
+    /// The address another process can open it by.
+    pub url: String,
+    _folder: Option<TempDir>,
+}
+
+/// One fresh SQLite database, and one fresh PostgreSQL database where `MOOTHALL_TEST_POSTGRES` names a
+/// server (`scripts/test` starts one). A story is told on each.
+pub async fn databases() -> Vec<TestDb> {
+    let mut databases = vec![sqlite().await];
+    match std::env::var("MOOTHALL_TEST_POSTGRES") {
+        Ok(server) => databases.push(postgres(&server).await),
+        Err(_) => eprintln!("PostgreSQL left out: MOOTHALL_TEST_POSTGRES names no server (use scripts/test)"),
+    }
+    databases
+}
+
+impl TestDb {
+    /// A temporary file, not `sqlite::memory:`, which behind a pool is one database per connection.
+    pub async fn sqlite() -> Self {
+        sqlite().await
+    }
+}
+
+async fn sqlite() -> TestDb {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    TestDb { db: Db::connect(&url).await.unwrap(), url, _folder: Some(folder) }
+}
+
+async fn postgres(server: &str) -> TestDb {
+    let name = format!("moothall_{}", uuid::Uuid::now_v7().simple());
+    let mut connection = PgConnection::connect(server).await.unwrap();
+    connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    let url = format!("{base}/{name}");
+    TestDb { db: Db::connect(&url).await.unwrap(), url, _folder: None }
+}

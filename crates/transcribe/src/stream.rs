@@ -1,0 +1,193 @@
+use moothall_core::{Caption, MediaTime};
+
+use crate::{
+    SAMPLES_PER_MS, TranscribeError, Transcriber, layout, samples_between,
+    vad::FRAME_MS,
+    windows::{self, LONGEST_GAP_MS, Window},
+};
+
+/// Sound taken at once by [`Stream::push`], for each decoder: enough windows that all have work to the end.
+const CHUNK_MS_PER_DECODER: i64 = 60_000;
+/// Sound kept before a voice that may begin with the next samples.
+const KEPT_MS: i64 = 1_000;
+
+/// Transcribes a recording piece by piece, in constant memory.
+///
+/// Sound is worked through up to a pause; what is behind it waits for more. All up to
+/// [`position`](Self::position) is finished: whoever starts again there with a new stream, after a crash say,
+/// gets the rest, and no word twice.
+pub struct Stream<'a> {
+    transcriber: &'a Transcriber,
+    /// When the first of `pending` was heard.
+    position: MediaTime,
+    pending: Vec<f32>,
+    language: Option<&'static str>,
+    prompt: Vec<i32>,
+    breaks: Vec<MediaTime>,
+    progress: Box<dyn FnMut(MediaTime) + 'a>,
+}
+
+impl Transcriber {
+    /// A recording of which the first sample was heard at `offset`.
+    pub fn stream(&self, offset: MediaTime) -> Stream<'_> {
+        Stream {
+            transcriber: self,
+            position: offset,
+            pending: Vec::new(),
+            language: self.language,
+            prompt: Vec::new(),
+            breaks: Vec::new(),
+            progress: Box::new(|_| {}),
+        }
+    }
+}
+
+impl<'a> Stream<'a> {
+    /// Names and words to expect, as a sentence or a list. Whisper uses about the last 200 words.
+    pub fn with_prompt(mut self, prompt: &str) -> Result<Self, TranscribeError> {
+        self.prompt = self.transcriber.whisper.tokens(prompt)?;
+        Ok(self)
+    }
+
+    /// Moments at which the speaker changes.
+    pub fn with_breaks(mut self, breaks: Vec<MediaTime>) -> Self {
+        self.breaks = breaks;
+        self
+    }
+
+    /// Hears up to when the sound is worked through, several times a chunk.
+    pub fn with_progress(mut self, progress: Box<dyn FnMut(MediaTime) + 'a>) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Up to where everything is transcribed.
+    pub fn position(&self) -> MediaTime {
+        self.position
+    }
+
+    /// The language that was asked for or found out; `None` until somebody has spoken.
+    pub fn language(&self) -> Option<&'static str> {
+        self.language
+    }
+
+    /// Takes sound that follows what was pushed before, and gives the captions that became ready. It works
+    /// whenever a minute for each decoder has come together; [`advance`](Self::advance) works at once.
+    pub fn push(&mut self, mut samples: &[f32]) -> Result<Vec<Caption>, TranscribeError> {
+        let chunk_ms = CHUNK_MS_PER_DECODER * self.transcriber.whisper.decoders() as i64;
+        let chunk_samples = chunk_ms as usize * SAMPLES_PER_MS;
+        let mut captions = Vec::new();
+        loop {
+            let room = chunk_samples.saturating_sub(self.pending.len()).min(samples.len());
+            let (now, later) = samples.split_at(room);
+            self.pending.extend_from_slice(now);
+            samples = later;
+            if self.pending.len() < chunk_samples {
+                return Ok(captions);
+            }
+            captions.extend(self.advance()?);
+        }
+    }
+
+    /// Works through what was pushed, up to the last pause.
+    pub fn advance(&mut self) -> Result<Vec<Caption>, TranscribeError> {
+        self.work(false)
+    }
+
+    /// Works through all that was pushed: the sound ends here. What is pushed afterwards follows it in time.
+    pub fn flush(&mut self) -> Result<Vec<Caption>, TranscribeError> {
+        self.work(true)
+    }
+
+    fn work(&mut self, is_end: bool) -> Result<Vec<Caption>, TranscribeError> {
+        let transcriber = self.transcriber;
+        let duration_ms = (self.pending.len() / SAMPLES_PER_MS) as i64;
+        let probabilities = transcriber.voice.probabilities(&self.pending)?;
+        let packing = transcriber.mode.packing();
+        let mut speech = windows::speech(&probabilities, packing.shortest_silence_ms);
+        // The last frame may reach past the end of the sound.
+        if let Some(last) = speech.last_mut() {
+            last.end_ms = last.end_ms.min(duration_ms);
+        }
+        let mut windows = windows::pack(&speech, &probabilities, packing, duration_ms);
+        let finished_ms = if is_end { duration_ms } else { finished(&mut windows, duration_ms) };
+
+        let mut words = Vec::new();
+        if !windows.is_empty() {
+            let language = self.language_of(&windows)?;
+            let (origin, progress) = (self.position, &mut self.progress);
+            let mut done_ms = 0;
+            words = transcriber.decode(
+                &self.pending,
+                origin,
+                &windows,
+                language,
+                &self.prompt,
+                &mut |window| {
+                    done_ms += window.sound.length_ms();
+                    progress(origin + done_ms.min(finished_ms));
+                },
+            )?;
+        }
+        let finished_samples = (finished_ms as usize * SAMPLES_PER_MS).min(self.pending.len());
+        self.pending.drain(..finished_samples);
+        if is_end {
+            self.pending.clear();
+        }
+        self.position = self.position + finished_ms;
+        (self.progress)(self.position);
+        Ok(layout::captions(&words, &self.breaks))
+    }
+
+    /// Found out once, from the longest window of the first speech.
+    fn language_of(&mut self, windows: &[Window]) -> Result<&'static str, TranscribeError> {
+        if let Some(language) = self.language {
+            return Ok(language);
+        }
+        let longest = windows.iter().map(|window| window.sound).max_by_key(|sound| sound.length_ms());
+        let (start_ms, end_ms) = longest.map_or((0, 0), |sound| (sound.start_ms, sound.end_ms));
+        let sound = samples_between(&self.pending, start_ms, end_ms);
+        let language = self.transcriber.whisper.detect_language(sound)?;
+        tracing::info!(language, "found out the language");
+        Ok(*self.language.insert(language))
+    }
+}
+
+/// Takes away the last window where more speech may belong to it, and says up to where the rest is finished.
+fn finished(windows: &mut Vec<Window>, duration_ms: i64) -> i64 {
+    let silent_from_ms = duration_ms - LONGEST_GAP_MS - FRAME_MS;
+    let last_word_ms = windows.last().and_then(|window| window.speech.last()).map(|span| span.end_ms);
+    if last_word_ms.is_some_and(|end_ms| end_ms > silent_from_ms)
+        && let Some(open) = windows.pop()
+    {
+        return open.sound.start_ms;
+    }
+    let end_ms = windows.last().map_or(0, |window| window.sound.end_ms);
+    (duration_ms - KEPT_MS).max(end_ms).max(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::windows::Span;
+
+    fn window(start_ms: i64, end_ms: i64) -> Window {
+        Window { sound: Span::new(start_ms - 200, end_ms + 200), speech: vec![Span::new(start_ms, end_ms)] }
+    }
+
+    #[test]
+    fn what_may_go_on_waits() {
+        let mut windows = vec![window(1_000, 9_000), window(10_000, 19_000)];
+        assert_eq!(finished(&mut windows, 20_000), 9_800);
+        assert_eq!(windows.len(), 1);
+    }
+
+    #[test]
+    fn what_ended_is_finished() {
+        let mut windows = vec![window(1_000, 9_000)];
+        assert_eq!(finished(&mut windows, 20_000), 19_000);
+        assert_eq!(windows.len(), 1);
+        assert_eq!(finished(&mut Vec::new(), 20_000), 19_000);
+        assert_eq!(finished(&mut Vec::new(), 500), 0);
+    }
+}

@@ -1,0 +1,224 @@
+use std::{
+    num::NonZero,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use moothall_core::{Caption, MediaTime, Word};
+use whisper_rs::WhisperError;
+
+use crate::{
+    ModelError, Models, Stream,
+    decode::{Search, Whisper},
+    models::VOICE_ACTIVITY,
+    repair, samples_between,
+    vad::{VoiceActivity, VoiceActivityError},
+    windows::{Packing, Span, Window},
+};
+
+/// Words at the edge of a stretch without text are heard better with some sound around them.
+const SECOND_TRY_MARGIN_MS: i64 = 300;
+/// So that hopeless sound costs no more than about as much again.
+const SECOND_TRIES_PER_WINDOW: usize = 2;
+
+#[derive(Debug, thiserror::Error)]
+pub enum TranscribeError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    VoiceActivity(#[from] VoiceActivityError),
+    #[error("the speech model failed: {0}; where memory is short, choose a smaller model")]
+    Whisper(#[from] WhisperError),
+    #[error("{0:?} is not a language that the model knows: give a code such as en, cy or fr")]
+    Language(String),
+    #[error("model {model} knows only English, not {language:?}: choose base or a larger one")]
+    EnglishOnly { model: String, language: String },
+    #[error("a decoder stopped unexpectedly")]
+    Panicked,
+}
+
+/// What to spend time on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// About fifty times as fast as speech on two cores.
+    #[default]
+    Fast,
+    /// Longer windows and a wider search: fewer errors, two to three times as long.
+    Accurate,
+}
+
+impl Mode {
+    pub(crate) const fn packing(self) -> Packing {
+        match self {
+            Self::Fast => Packing { longest_ms: 15_000, padding_ms: 200, shortest_silence_ms: 300 },
+            Self::Accurate => Packing { longest_ms: 28_000, padding_ms: 400, shortest_silence_ms: 600 },
+        }
+    }
+
+    const fn search(self) -> Search {
+        match self {
+            Self::Fast => Search::Greedy,
+            Self::Accurate => Search::Beam,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    pub mode: Mode,
+    /// A code of ISO 639-1 such as `en`. `None`: found out from the first speech.
+    pub language: Option<String>,
+    /// `None`: as many as the machine has cores. Each needs 100 to 200 MB with the model base.
+    pub threads: Option<NonZero<usize>>,
+}
+
+/// What [`Transcriber::transcribe`] heard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transcript {
+    /// A code of ISO 639-1; absent where nobody spoke.
+    pub language: Option<String>,
+    pub captions: Vec<Caption>,
+}
+
+/// The models, loaded. Can be used from several threads at once.
+#[derive(Debug)]
+pub struct Transcriber {
+    pub(crate) whisper: Whisper,
+    pub(crate) voice: VoiceActivity,
+    pub(crate) mode: Mode,
+    /// Known beforehand: asked for, or the only one of the model.
+    pub(crate) language: Option<&'static str>,
+}
+
+impl Transcriber {
+    /// Loads an installed model by its name and the voice activity model. Checks both files first.
+    pub fn load(models: &Models, name: &str, options: &Options) -> Result<Self, TranscribeError> {
+        let voice = VoiceActivity::load(&models.path(VOICE_ACTIVITY)?)?;
+        let threads = options.threads.or_else(|| thread::available_parallelism().ok());
+        let whisper = Whisper::load(&models.path(name)?, name, threads.map_or(1, NonZero::get))?;
+        let language = match &options.language {
+            Some(code) => Some(known_language(code)?),
+            None => (!whisper.is_multilingual()).then_some("en"),
+        };
+        if !whisper.is_multilingual() && language != Some("en") {
+            let language = language.unwrap_or_default().to_owned();
+            return Err(TranscribeError::EnglishOnly { model: name.to_owned(), language });
+        }
+        Ok(Self { whisper, voice, mode: options.mode, language })
+    }
+
+    /// Transcribes sound that is in memory as a whole. [`Stream`] does the same for sound of any length.
+    ///
+    /// `offset` is when the first sample was heard, `prompt` holds names and words to expect, at `breaks` the
+    /// speaker changes; `progress` hears how many milliseconds of `samples` are done.
+    pub fn transcribe(
+        &self,
+        samples: &[f32],
+        offset: MediaTime,
+        prompt: Option<&str>,
+        breaks: &[MediaTime],
+        progress: &mut dyn FnMut(i64),
+    ) -> Result<Transcript, TranscribeError> {
+        let mut stream = self
+            .stream(offset)
+            .with_breaks(breaks.to_vec())
+            .with_progress(Box::new(|at: MediaTime| progress(at - offset)));
+        if let Some(prompt) = prompt {
+            stream = stream.with_prompt(prompt)?;
+        }
+        let mut captions = stream.push(samples)?;
+        captions.extend(stream.flush()?);
+        Ok(Transcript { language: stream.language().map(str::to_owned), captions })
+    }
+
+    /// Decodes windows of `samples`, of which the first was heard at `origin`, on all threads.
+    /// `done` is told of each window when it is ready, in any order.
+    pub(crate) fn decode(
+        &self,
+        samples: &[f32],
+        origin: MediaTime,
+        windows: &[Window],
+        language: &str,
+        prompt: &[i32],
+        done: &mut dyn FnMut(&Window),
+    ) -> Result<Vec<Word>, TranscribeError> {
+        let next = AtomicUsize::new(0);
+        let (sender, receiver) = mpsc::channel();
+        let mut heard: Vec<Option<Vec<Word>>> = vec![None; windows.len()];
+        thread::scope(|scope| {
+            for _ in 0..self.whisper.decoders().min(windows.len()) {
+                let (sender, next) = (sender.clone(), &next);
+                scope.spawn(move || {
+                    while let Some((index, window)) = {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        windows.get(index).map(|window| (index, window))
+                    } {
+                        let words = self.decode_window(samples, origin, window, language, prompt);
+                        // The receiver is gone once another window failed: nothing is left to do.
+                        if sender.send((index, words)).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            for (index, words) in receiver {
+                heard[index] = Some(words?);
+                done(&windows[index]);
+            }
+            Ok::<_, TranscribeError>(())
+        })?;
+        let heard: Option<Vec<Vec<Word>>> = heard.into_iter().collect();
+        Ok(repair::without_loops(heard.ok_or(TranscribeError::Panicked)?.concat()))
+    }
+
+    /// One window, with second tries where the first went wrong.
+    fn decode_window(
+        &self,
+        samples: &[f32],
+        origin: MediaTime,
+        window: &Window,
+        language: &str,
+        prompt: &[i32],
+    ) -> Result<Vec<Word>, TranscribeError> {
+        let attempt = |span: Span, search: Search, prompt: &[i32]| {
+            let sound = samples_between(samples, span.start_ms, span.end_ms);
+            let words = self.whisper.decode(sound, origin + span.start_ms, search, language, prompt)?;
+            let words = repair::without_notes(words);
+            Ok::<_, WhisperError>(repair::within_speech(words, &window.speech, origin))
+        };
+        let mut words = attempt(window.sound, self.mode.search(), prompt)?;
+        if repair::loops(&words) {
+            tracing::debug!(at = %origin, "a window looped");
+            // A prompt can be what is repeated.
+            words = repair::without_loops(attempt(window.sound, Search::Beam, &[])?);
+        }
+        for span in
+            repair::uncovered(&words, &window.speech, origin).into_iter().take(SECOND_TRIES_PER_WINDOW)
+        {
+            let wider = Span::new(
+                (span.start_ms - SECOND_TRY_MARGIN_MS).max(window.sound.start_ms),
+                (span.end_ms + SECOND_TRY_MARGIN_MS).min(window.sound.end_ms),
+            );
+            let mut found = attempt(wider, Search::Beam, &[])?;
+            found.retain(|word| span.overlap_ms(Span::new(word.start_ms - origin, word.end_ms - origin)) > 0);
+            tracing::debug!(at = %(origin + span.start_ms), words = found.len(), "tried speech without text again");
+            if !repair::loops(&found) {
+                repair::insert(&mut words, found);
+            }
+        }
+        Ok(words)
+    }
+}
+
+fn known_language(code: &str) -> Result<&'static str, TranscribeError> {
+    let unknown = || TranscribeError::Language(code.to_owned());
+    if !code.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return Err(unknown());
+    }
+    let id = whisper_rs::get_lang_id(&code.to_ascii_lowercase()).ok_or_else(unknown)?;
+    whisper_rs::get_lang_str(id).ok_or_else(unknown)
+}
