@@ -1,8 +1,11 @@
 # `just --list` says what there is. CI runs `just test`, which is scripts/test.
 
+# Arguments reach the scripts as they were written, quotes and all.
+set positional-arguments
+
 # Starts the demo on http://localhost:8080.
 run *flags:
-    scripts/run {{ flags }}
+    scripts/run "$@"
 
 # Formats the code.
 fmt:
@@ -14,7 +17,7 @@ lint:
 
 # Everything that CI runs. Arguments choose tests, as in `just test -E 'package(moothall-store)'`.
 test *arguments:
-    scripts/test {{ arguments }}
+    scripts/test "$@"
 
 # The quick half of it, for between two edits: no database server, no media, no speech, no browser.
 check:

@@ -34,7 +34,8 @@ pub fn parse(line: &str) -> Option<Marker<'_>> {
         Some(inner) => (true, inner),
         None => (false, line),
     };
-    let length = inner.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.').unwrap_or(inner.len());
+    let length =
+        inner.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.').unwrap_or(inner.len());
     let label = inner[..length].trim_end_matches('.');
     let after = &inner[label.len()..];
     let rest = after.trim_start_matches(['.', ')', ':']);
@@ -44,7 +45,8 @@ pub fn parse(line: &str) -> Option<Marker<'_>> {
     }
     let mut rest = rest.trim_start();
     // "1 - Apologies".
-    if let Some(title) = rest.strip_prefix("- ").or_else(|| rest.strip_prefix("– ")).filter(|_| !punctuated) {
+    if let Some(title) = rest.strip_prefix("- ").or_else(|| rest.strip_prefix("– ")).filter(|_| !punctuated)
+    {
         (rest, punctuated) = (title.trim_start(), true);
     }
     let readings = readings(label);
@@ -65,7 +67,8 @@ fn strip_word_item(line: &str) -> &str {
 fn readings(label: &str) -> Vec<(Style, u32)> {
     let mut readings = Vec::new();
     if label.len() <= 3 && label.bytes().all(|byte| byte.is_ascii_digit()) {
-        readings.extend(label.parse().ok().filter(|number| *number > 0).map(|number| (Style::Digits, number)));
+        readings
+            .extend(label.parse().ok().filter(|number| *number > 0).map(|number| (Style::Digits, number)));
     }
     let small = label.bytes().all(|byte| byte.is_ascii_lowercase());
     if !small && !label.bytes().all(|byte| byte.is_ascii_uppercase()) {
@@ -99,7 +102,8 @@ fn roman(label: &str) -> Option<u32> {
 
 /// "5.1", "5.1.2", "6a", "6A".
 fn path(label: &str) -> Option<Vec<(Style, u32)>> {
-    let digits = label.find(|letter: char| !letter.is_ascii_digit()).filter(|digits| (1..=3).contains(digits))?;
+    let digits =
+        label.find(|letter: char| !letter.is_ascii_digit()).filter(|digits| (1..=3).contains(digits))?;
     let mut path = vec![(Style::Digits, label[..digits].parse().ok()?)];
     let rest = &label[digits..];
     if let Some(parts) = rest.strip_prefix('.') {
@@ -108,8 +112,11 @@ fn path(label: &str) -> Option<Vec<(Style, u32)>> {
             path.push((Style::Digits, place));
         }
     } else {
-        let (style, place) = readings(rest).into_iter().find(|(style, _)| {
-            *style == Style::SmallLetter || *style == Style::CapitalLetter && rest.len() == 1
+        // Two letters go on after z; "5th" and "10pm" are something else.
+        let (style, place) = readings(rest).into_iter().find(|(style, place)| match style {
+            Style::SmallLetter => *place <= 52,
+            Style::CapitalLetter => *place <= 26,
+            _ => false,
         })?;
         path.push((style, place));
     }
@@ -143,14 +150,29 @@ mod tests {
         assert_eq!(read("XIV. x"), Some(("XIV", vec![(CapitalRoman, 14)], "x")));
         assert_eq!(read("5.1 x"), Some(("5.1", vec![(Digits, 5), (Digits, 1)], "x")));
         assert_eq!(read("6a. x"), Some(("6a", vec![(Digits, 6), (SmallLetter, 1)], "x")));
-        assert_eq!(parse("ix. x").map(|marker| marker.readings), Some(vec![(SmallLetter, 258), (SmallRoman, 9)]));
+        assert_eq!(
+            parse("ix. x").map(|marker| marker.readings),
+            Some(vec![(SmallLetter, 258), (SmallRoman, 9)])
+        );
     }
 
     #[test]
     fn other_lines_have_no_number() {
         for line in [
-            "2026-742", "2026, Regular", "0. x", "a word", "Jr. vs. Billy", "5th of May", "5:30 PM", "(see a)",
-            "(Set on June 11, 2026", "1234. x", "", "...", "item", "3.15pm start",
+            "2026-742",
+            "2026, Regular",
+            "0. x",
+            "a word",
+            "Jr. vs. Billy",
+            "5th of May",
+            "5:30 PM",
+            "(see a)",
+            "(Set on June 11, 2026",
+            "1234. x",
+            "",
+            "...",
+            "item",
+            "3.15pm start",
         ] {
             assert_eq!(parse(line), None, "{line}");
         }

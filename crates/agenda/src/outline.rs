@@ -58,8 +58,11 @@ pub fn read(lines: &[Line<'_>]) -> Agenda {
     let mut outline = Outline::default();
     let mut title = None;
     for line in lines {
-        if !outline.items.is_empty() && line.page > outline.last_page + MAX_PAGES_APART || outline.line(line) {
-            outline.warnings.push(format!("from page {} on there are reports, which are not read", line.page));
+        if !outline.items.is_empty() && line.page > outline.last_page + MAX_PAGES_APART || outline.line(line)
+        {
+            outline
+                .warnings
+                .push(format!("from page {} on there are reports, which are not read", line.page));
             break;
         }
         if outline.items.is_empty() && title.is_none() && is_title(line.text) {
@@ -112,10 +115,13 @@ impl Outline {
     /// Takes the next line. True where the agenda ends before it.
     fn line(&mut self, line: &Line<'_>) -> bool {
         let in_sentence = self.open.as_ref().is_some_and(|title| {
-            !line.after_blank && title.is_above(line) && title.is_broken_before(line)
+            !line.after_blank
+                && title.is_above(line)
+                && title.is_broken_before(line)
                 && self.levels.last().is_some_and(|level| level.column + SAME_COLUMN < line.column)
         });
-        let marker = marker::parse(line.text).filter(|marker| !in_sentence && !begins_with_month(marker.rest));
+        let marker = marker::parse(line.text)
+            .filter(|marker| !(in_sentence && is_weak(marker)) && !begins_with_month(marker.rest));
         if let Some(marker) = marker {
             if let Some(depth) = self.compound(&marker, line) {
                 self.begin(line, &marker, depth);
@@ -188,7 +194,8 @@ impl Outline {
 
     fn place(&self, marker: &Marker<'_>, line: &Line<'_>) -> Option<Place> {
         let near = |level: &Level| level.column.abs_diff(line.column) <= SAME_COLUMN;
-        let begins_large = marker.rest.is_empty() || marker.rest.starts_with(|first: char| !first.is_lowercase());
+        let begins_large =
+            marker.rest.is_empty() || marker.rest.starts_with(|first: char| !first.is_lowercase());
         // A bare number is only believed where its column and its title fit.
         let believable = |level: &Level| marker.punctuated || near(level) && begins_large;
         for gap in [1, MAX_GAP] {
@@ -210,33 +217,45 @@ impl Outline {
                 .readings
                 .iter()
                 .find(|(style, place)| {
-                    *place == 1 && begins_large || *style == Style::Digits && marker.punctuated && !marker.rest.is_empty()
+                    *place == 1 && begins_large
+                        || *style == Style::Digits && marker.punctuated && !marker.rest.is_empty()
                 })
                 .map(|(style, place)| Place::At(0, *style, *place));
         };
         // Councils do print a number twice.
-        if marker.readings.contains(&(top.style, top.place)) && near(top) && begins_large && line.page == self.last_page {
+        if marker.readings.contains(&(top.style, top.place))
+            && near(top)
+            && begins_large
+            && line.page == self.last_page
+        {
             return Some(Place::At(0, top.style, top.place));
         }
         let first = marker.readings.iter().rev().find(|(style, place)| {
-            *place == 1 || *style == Style::Digits && top.style != Style::Digits && *place == self.last_digits + 1
+            *place == 1
+                || *style == Style::Digits && top.style != Style::Digits && *place == self.last_digits + 1
         });
         let (style, place) = *first?;
         if style == top.style && near(top) {
             return begins_large.then_some(Place::Restart(style));
         }
         // Deeper counts stand to the right of counts of their kind.
-        let is_deeper = self.levels.iter().all(|level| level.style != style || level.column + SAME_COLUMN < line.column);
-        (marker.punctuated && is_deeper && self.levels.len() < MAX_DEPTH)
-            .then_some(Place::At(self.levels.len(), style, place))
+        let is_deeper =
+            self.levels.iter().all(|level| level.style != style || level.column + SAME_COLUMN < line.column);
+        (marker.punctuated && is_deeper && self.levels.len() < MAX_DEPTH).then_some(Place::At(
+            self.levels.len(),
+            style,
+            place,
+        ))
     }
 
     /// Places "5.1" or "6a" by all its parts, whose parents need not have lines of their own.
     fn compound(&mut self, marker: &Marker<'_>, line: &Line<'_>) -> Option<usize> {
         let (&(style, place), parents) = marker.path.split_last()?;
-        let known = parents.iter().zip(&self.levels).take_while(|(parent, level)| parent.1 == level.place).count();
+        let known =
+            parents.iter().zip(&self.levels).take_while(|(parent, level)| parent.1 == level.place).count();
         let goes_on = if known == parents.len() {
-            let before = self.levels.get(known).filter(|level| level.style == style).map_or(0, |level| level.place);
+            let before =
+                self.levels.get(known).filter(|level| level.style == style).map_or(0, |level| level.place);
             (before + 1..=before + MAX_GAP).contains(&place)
         } else {
             let before = self.levels.get(known).map_or(0, |level| level.place);
@@ -284,6 +303,13 @@ fn joined(parent: &str, style: Style, label: &str) -> String {
     }
 }
 
+/// Whether a sentence can go on like this: "41 acres", "2.41 acres", "A. Smith".
+fn is_weak(marker: &Marker<'_>) -> bool {
+    !marker.punctuated
+        || !marker.path.is_empty()
+        || marker.readings.iter().any(|(style, _)| *style == Style::CapitalLetter)
+}
+
 /// "12 May 2026" is a date, no item.
 fn begins_with_month(rest: &str) -> bool {
     const MONTHS: [&str; 12] =
@@ -321,8 +347,17 @@ fn is_heading(text: &str) -> bool {
 
 /// Whether a line before the items can be what the meeting is called.
 fn is_title(text: &str) -> bool {
-    const WORDS: [&str; 9] =
-        ["meeting", "council", "committee", "board", "cabinet", "commission", "assembly", "panel", "executive"];
+    const WORDS: [&str; 9] = [
+        "meeting",
+        "council",
+        "committee",
+        "board",
+        "cabinet",
+        "commission",
+        "assembly",
+        "panel",
+        "executive",
+    ];
     let in_columns = text.contains("   ");
     let words = text.split(|letter: char| !letter.is_alphabetic()).map(str::to_lowercase);
     !in_columns && text.len() <= 100 && words.into_iter().any(|word| WORDS.contains(&word.as_str()))

@@ -15,7 +15,7 @@ pub struct Line<'a> {
     pub text: &'a str,
     /// A blank line stands before it on its page.
     pub after_blank: bool,
-    /// The column at which the text of this page ends on the right.
+    /// Where the text that begins in this column of the page ends on the right.
     pub margin: usize,
 }
 
@@ -25,6 +25,9 @@ impl Line<'_> {
     }
 }
 
+/// Narrower columns say nothing about where lines are broken.
+pub const NARROWEST: usize = 60;
+
 /// How many lines at the top and the bottom of a page can be a running header or footer.
 const RUNNING_LINES: usize = 4;
 
@@ -33,7 +36,8 @@ const RUNNING_LINES: usize = 4;
 /// A line at the top or bottom of a page that stands there on another page too, digits aside, is a running
 /// header or footer and is left out, and so is a bare page number; a line with an item's number never is.
 pub fn pages(text: &str) -> Vec<Line<'_>> {
-    let pages: Vec<Vec<Line<'_>>> = text.split('\x0C').zip(1..).map(|(page, number)| lines(page, number)).collect();
+    let pages: Vec<Vec<Line<'_>>> =
+        text.split('\x0C').zip(1..).map(|(page, number)| lines(page, number)).collect();
     let mut on_pages: HashMap<String, u32> = HashMap::new();
     for page in &pages {
         let shapes: HashSet<String> = edges(page).map(|at| shape(page[at].text)).collect();
@@ -50,7 +54,9 @@ pub fn pages(text: &str) -> Vec<Line<'_>> {
                 is_page_number(text) || repeats && marker::parse(text).is_none()
             })
             .collect();
-        kept.extend(page.into_iter().enumerate().filter(|(at, _)| !running.contains(at)).map(|(_, line)| line));
+        kept.extend(
+            page.into_iter().enumerate().filter(|(at, _)| !running.contains(at)).map(|(_, line)| line),
+        );
     }
     kept
 }
@@ -68,9 +74,17 @@ fn lines(page: &str, number: u32) -> Vec<Line<'_>> {
         lines.push(Line { page: number, column, text, after_blank, margin: 0 });
         after_blank = false;
     }
-    let margin = lines.iter().map(Line::end).max().unwrap_or(0);
+    let mut ends: HashMap<usize, usize> = HashMap::new();
+    for line in &lines {
+        let end = ends.entry(line.column).or_default();
+        *end = line.end().max(*end);
+    }
+    let page_margin = ends.values().copied().max().unwrap_or(0);
     for line in &mut lines {
-        line.margin = margin;
+        // Columns are only near to the truth, so the two on either side count as the same.
+        let near = line.column.saturating_sub(2)..=line.column + 2;
+        let margin = near.filter_map(|column| ends.get(&column)).copied().max().unwrap_or(0);
+        line.margin = if margin >= NARROWEST { margin } else { page_margin };
     }
     lines
 }

@@ -58,9 +58,7 @@ fn text_by(path: &Path, program: &str) -> Result<String, AgendaError> {
         }
         _ if has_text => Ok(text),
         Some(0) => Err(AgendaError::Scanned { path: path.to_owned() }),
-        _ if complaint.contains("Incorrect password") => {
-            Err(AgendaError::Password { path: path.to_owned() })
-        }
+        _ if complaint.contains("Incorrect password") => Err(AgendaError::Password { path: path.to_owned() }),
         None => Err(AgendaError::TooSlow { path: path.to_owned(), limit_s: MAX_CPU_S }),
         Some(_) => {
             let reason = complaint.lines().last().unwrap_or("pdftotext gives no reason").trim().to_owned();

@@ -1,6 +1,6 @@
 //! Where a title begins in its line, and which lines below go on with it.
 
-use crate::page::Line;
+use crate::page::{Line, NARROWEST};
 
 /// A title while its lines are read.
 #[derive(Debug)]
@@ -11,7 +11,6 @@ pub struct Title {
     /// Where its last line ends, and on which page.
     end: usize,
     page: u32,
-    margin: usize,
 }
 
 /// How far from the margin a line may end that was broken because the next word did not fit. Columns are
@@ -25,7 +24,7 @@ impl Title {
         let before = line.text.chars().count() - rest.chars().count();
         let text = strip_page_reference(rest).to_owned();
         let (column, end) = (line.column + before, line.end());
-        Self { text, column, end, page: line.page, margin: line.margin }
+        Self { text, column, end, page: line.page }
     }
 
     /// Whether the line stands where the title's other lines stand.
@@ -33,14 +32,24 @@ impl Title {
         self.page != line.page || self.column.abs_diff(line.column) <= 2
     }
 
-    /// Whether the title's last line ends because the next word had no room, in the middle of a sentence.
+    /// Whether the title's last line ends in the middle of a sentence: because the next word had no room,
+    /// or in a word after which something has to come.
     pub fn is_broken_before(&self, line: &Line<'_>) -> bool {
-        self.is_full(line) && !self.text.ends_with(['.', '!', '?', ')', '”', '"'])
+        let is_ended = self.text.ends_with(['.', '!', '?', ')', '”', '"']) && !self.text.ends_with(" No.");
+        self.ends_open() || self.is_full(line) && !is_ended
+    }
+
+    fn ends_open(&self) -> bool {
+        const OPEN: [&str; 16] = [
+            "a", "an", "and", "at", "between", "by", "for", "from", "in", "of", "on", "or", "the", "to",
+            "with", "No.",
+        ];
+        self.text.ends_with(',') || self.text.rsplit(' ').next().is_some_and(|last| OPEN.contains(&last))
     }
 
     fn is_full(&self, next: &Line<'_>) -> bool {
         let word = next.text.split_whitespace().next().map_or(0, |word| word.chars().count());
-        self.end + 1 + word + RAGGED > self.margin
+        next.margin >= NARROWEST && self.end + 1 + word + RAGGED > next.margin
     }
 
     /// Whether `line` goes on with the title. It does in its column, if it begins small, or in brackets,
@@ -70,7 +79,7 @@ impl Title {
             self.text.push(' ');
         }
         self.text.push_str(part);
-        (self.end, self.page, self.margin) = (line.end(), line.page, line.margin);
+        (self.end, self.page) = (line.end(), line.page);
     }
 }
 
@@ -103,15 +112,21 @@ fn strip_file_number(rest: &str) -> &str {
 
 /// A reference to pages in a column of its own after the title: "5 - 10", "(Pages 5 - 10)", "..... 7".
 fn strip_page_reference(text: &str) -> &str {
-    let is_part = |letter: char| letter.is_ascii_digit() || matches!(letter, ' ' | '-' | '–' | '(' | ')' | '\u{A0}');
+    let is_part =
+        |letter: char| letter.is_ascii_digit() || matches!(letter, ' ' | '-' | '–' | '(' | ')' | '\u{A0}');
     let mut title = text.trim_end_matches(is_part);
     for word in ["Pages", "Page", "pages", "page"] {
         title = title.strip_suffix(word).unwrap_or(title);
     }
-    let reference = &text[title.trim_end_matches([' ', '(', '.']).len()..];
+    let mut end = title.trim_end_matches([' ', '(']).len();
+    let has_leader = text[..end].ends_with("...");
+    if has_leader {
+        end = text[..end].trim_end_matches(['.', ' ']).len();
+    }
+    let reference = &text[end..];
     let has_number = reference.contains(|letter: char| letter.is_ascii_digit());
-    let in_column = reference.starts_with("   ") || reference.starts_with("....");
-    let before = &text[..text.len() - reference.len()];
+    let in_column = has_leader || reference.starts_with("   ");
+    let before = &text[..end];
     if has_number && in_column && !before.is_empty() { before } else { text }
 }
 
@@ -124,7 +139,7 @@ mod tests {
         assert_eq!(strip_file_number("2026-742      Update"), "Update");
         assert_eq!(strip_file_number("2026-742 Update"), "2026-742 Update");
         assert_eq!(strip_file_number("well-being  plan"), "well-being  plan");
-        assert_eq!(strip_page_reference("Minutes        5 - 10"), "Minutes");
+        assert_eq!(strip_page_reference("Minutes.       5 - 10"), "Minutes.");
         assert_eq!(strip_page_reference("Minutes   (Pages 5 – 10)"), "Minutes");
         assert_eq!(strip_page_reference("Minutes ........ 7"), "Minutes");
         for kept in ["Budget 2026", "Plan (phase 2)", "Vote.", "2026", "A note of pages", ""] {
@@ -136,6 +151,8 @@ mod tests {
     fn what_is_said_about_an_item_is_told_from_its_title() {
         assert!(is_label("Sponsors:     City Clerk") && is_label("Led by: Councilmember Kling"));
         assert!(!is_label("the cost: a report") && !is_label("Thompson Rd. SE; note: x"));
-        assert!(is_reference("Resolution No. 26-616") && !is_reference("Resolution No. 26-616 of the Council"));
+        assert!(
+            is_reference("Resolution No. 26-616") && !is_reference("Resolution No. 26-616 of the Council")
+        );
     }
 }

@@ -87,10 +87,11 @@ pub fn read(text: &str) -> Result<Agenda, XmlError> {
 
 impl Feed {
     fn start(&mut self, start: &BytesStart<'_>) -> Result<(), String> {
-        let name = start.name();
-        let name = String::from_utf8_lossy(name.as_ref()).into_owned();
+        let name = start.name().into_inner().to_owned();
         if self.path.is_empty() && name != "meeting" {
-            return Err(format!("<{name}> is no meeting of Modern.gov's web service, which begins with <meeting>"));
+            return Err(format!(
+                "<{name}> is no meeting of Modern.gov's web service, which begins with <meeting>"
+            ));
         }
         if self.path.len() >= MAX_DEPTH {
             return Err(format!("elements are nested more than {MAX_DEPTH} deep"));
@@ -109,14 +110,13 @@ impl Feed {
         let mut attendee = Attendee { name: String::new(), role: None, party: None, ward: None };
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| error.to_string())?;
-            let raw = String::from_utf8_lossy(attribute.value.as_ref());
-            let value = plain(&decode_entities(&raw));
+            let value = plain(&decode_entities(&attribute.value));
             let some = Some(value.clone()).filter(|value| !value.is_empty());
-            match attribute.key.as_ref() {
-                b"name" => attendee.name = value,
-                b"roledescription" => attendee.role = some,
-                b"politicalparty" => attendee.party = some,
-                b"ward" => attendee.ward = some,
+            match attribute.key.into_inner() {
+                "name" => attendee.name = value,
+                "roledescription" => attendee.role = some,
+                "politicalparty" => attendee.party = some,
+                "ward" => attendee.ward = some,
                 _ => {}
             }
         }

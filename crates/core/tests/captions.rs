@@ -31,8 +31,8 @@ fn everything_that_webvtt_allows_is_read() {
     assert_eq!(
         read.captions,
         [
-            caption(1_000, 1_937, "Good evening, R&D <3", true, Some("Ann O'Lee")),
-            caption(1_937, 2_500, "second line", false, None),
+            caption(1_000, 1_967, "Good evening, R&D <3", true, Some("Ann O'Lee")),
+            caption(1_967, 2_500, "second line", false, None),
             caption(3_600_000, 3_601_000, "No.", true, Some("Ben")),
         ]
     );
@@ -68,7 +68,7 @@ fn broken_cues_are_named_and_the_rest_is_kept() {
     let texts: Vec<_> = read.captions.iter().map(|caption| caption.text.as_str()).collect();
     assert_eq!(texts, ["one < two & three", "no blank line", "text", "early", "late"]);
     let lines: Vec<_> = read.warnings.iter().map(|warning| warning.line).collect();
-    assert_eq!(lines, [11, 14, 19, 19], "{:?}", read.warnings);
+    assert_eq!(lines, [11, 14, 20, 20], "{:?}", read.warnings);
     assert!(read.warnings[0].to_string().starts_with("line 11: \"00:00:xx,000 --> 00:00:05,000\" is not"));
 }
 
@@ -120,9 +120,8 @@ fn some_captions(text: &'static str) -> impl Strategy<Value = Vec<SourceCaption>
 proptest! {
     #[test]
     fn written_webvtt_is_read_back(
-        captions in some_captions("[A-Za-z0-9é&<;{}\\[\\]:.,'-]{1,9}( |\n|-->|&amp;|<i>)[a-z<>&.]{0,9}[a-z]")
+        captions in some_captions("[A-Za-z0-9é&<;{}\\[\\].,'-]{1,9}( |\n|-->|&amp;|<i>)[a-z<&.]{0,9}[a-z]")
     ) {
-        prop_assume!(captions.iter().all(|caption| !caption.text.contains(">>")));
         let read = vtt::read(vtt::write(Some("a note"), cues(&captions)).as_bytes());
         prop_assert_eq!(read.warnings, []);
         prop_assert_eq!(read.captions, captions);

@@ -137,7 +137,8 @@ fn entry(timeline: &Timeline, segment: &Segment, before: Option<&Segment>) -> St
         // One for each run between, so that players count the same in both renditions even where one of
         // them has nothing of a run.
         let runs = segment.discontinuity_sequence.saturating_sub(before.discontinuity_sequence);
-        let count = runs.max(u32::from(segment.discontinuity || segment.init != before.init));
+        // No meeting reconnects more often than the bound; a broken journal may say so.
+        let count = runs.max(u32::from(segment.discontinuity || segment.init != before.init)).min(1_000);
         for _ in 0..count {
             text.push_str("#EXT-X-DISCONTINUITY\n");
         }

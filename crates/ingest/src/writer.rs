@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::{
     journal::{self, Line, Rendition, is_media_file_name},
@@ -248,11 +248,6 @@ const fn index(rendition: Rendition) -> usize {
         Rendition::Video => 0,
         Rendition::Audio => 1,
     }
-}
-
-/// Wall-clock time now, as running time that long ago: for a sample that has waited in the pipeline.
-pub(crate) fn earlier(now: DateTime<Utc>, by_us: i64) -> DateTime<Utc> {
-    now - TimeDelta::microseconds(by_us)
 }
 
 /// Cuts what is torn, so that journal and segment files tell the same story again.

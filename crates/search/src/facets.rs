@@ -138,7 +138,7 @@ impl SegmentCollector for CountingSegment {
     fn collect(&mut self, doc: DocId, _: Score) {
         self.total += 1;
         for (column, counts) in self.facets.iter_mut().flatten() {
-            for ordinal in column.ords().first(doc) {
+            if let Some(ordinal) = column.ords().first(doc) {
                 if let Some(count) = counts.get_mut(ordinal as usize) {
                     *count += 1;
                 }

@@ -89,7 +89,7 @@ pub fn schema() -> (Schema, Fields) {
     let facets = Facet::ALL.map(|facet| FacetFields {
         key: builder.add_text_field(facet.column().trim_end_matches("_facet"), STRING),
         name: names[facet as usize],
-        label: builder.add_text_field(facet.column(), TextOptions::default().set_fast(Some("raw"))),
+        label: builder.add_text_field(facet.column(), TextOptions::default().set_fast("raw")),
     });
     let fields = Fields {
         meeting: builder.add_text_field("meeting", STRING),

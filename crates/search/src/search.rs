@@ -145,8 +145,10 @@ fn top(
     })
 }
 
+type DateKey = (i64, u64, Reverse<u64>);
+
 /// Greatest first: the latest meeting, then one of those that began together, then its earliest passage.
-fn by_date(segment: &SegmentReader) -> impl FnMut(DocId) -> (i64, u64, Reverse<u64>) + 'static {
+fn by_date(segment: &SegmentReader) -> impl FnMut(DocId) -> DateKey + use<> {
     let columns = segment.fast_fields();
     let start_s = columns.column_first_or_default::<i64>(START_S).ok();
     let meeting = columns.column_first_or_default::<u64>(MEETING_ORDER).ok();

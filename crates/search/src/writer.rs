@@ -172,7 +172,7 @@ fn document(
     passage: Passage,
 ) -> Result<TantivyDocument, serde_json::Error> {
     let mut document = TantivyDocument::new();
-    document.add_text(fields.meeting, docs.id);
+    document.add_text(fields.meeting, docs.id.to_string());
     document.add_text(fields.stems, &passage.text);
     document.add_text(fields.exact, &passage.text);
     let mut facet = |facet: Facet, id: &str, name: &str, label: &str| {

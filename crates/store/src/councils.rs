@@ -72,6 +72,7 @@ statements! {
     PERSON_BY_SLUG = "SELECT id, council_id, slug, name FROM people WHERE slug = $1";
     PEOPLE = "SELECT id, council_id, slug, name FROM people ORDER BY name, id";
     PERSON_BY_NAME = "SELECT id, council_id, slug, name FROM people WHERE council_id = $1 AND name = $2";
+    HAS_PEOPLE = "SELECT count(*) FROM people WHERE council_id = $1";
     PERSON_SLUG_TAKEN = "SELECT id FROM people WHERE slug = $1";
     PERSON_INSERT = "INSERT INTO people (id, council_id, slug, name) VALUES ($1, $2, $3, $4)";
     PERSON_MEETINGS = "SELECT t.meeting_id, count(*) AS turns,
@@ -160,12 +161,24 @@ impl Tx {
         Ok(committee)
     }
 
+    /// Whether anybody of the council is known by name.
+    pub async fn has_people(&mut self, council: CouncilId) -> Result<bool> {
+        let count: i64 = on_tx!(self, |connection| {
+            sqlx::query_scalar(HAS_PEOPLE).bind(council).fetch_one(connection).await
+        })?;
+        Ok(count > 0)
+    }
+
+    /// The council's person of exactly this name.
+    pub async fn person_by_name(&mut self, council: CouncilId, name: &str) -> Result<Option<Person>> {
+        Ok(on_tx!(self, |connection| {
+            sqlx::query_as(PERSON_BY_NAME).bind(council).bind(name).fetch_optional(connection).await
+        })?)
+    }
+
     /// The council's person of this name, made where there is none yet.
     pub async fn ensure_person(&mut self, council: &Council, name: &str) -> Result<Person> {
-        let found: Option<Person> = on_tx!(self, |connection| {
-            sqlx::query_as(PERSON_BY_NAME).bind(council.id).bind(name).fetch_optional(connection).await
-        })?;
-        if let Some(person) = found {
+        if let Some(person) = self.person_by_name(council.id, name).await? {
             return Ok(person);
         }
         let slug = self.free_slug(PERSON_SLUG_TAKEN, &council.slug, name).await?;

@@ -119,10 +119,15 @@ statements! {
     CANDIDATE_SKIPPING = "SELECT id FROM jobs WHERE (state = 'ready' AND run_after <= $1)
             OR (state = 'running' AND lease_until < $1)
         ORDER BY priority, run_after, id LIMIT 1 FOR UPDATE SKIP LOCKED";
-    CLAIM = "UPDATE jobs SET state = 'running', token = token + 1, lease_until = $2, worker = $3
+    ABANDON = "UPDATE jobs SET state = 'failed', lease_until = NULL,
+            error = 'its workers died again and again; see their logs'
+        WHERE state = 'running' AND lease_until < $1 AND attempts >= $2";
+    CLAIM = "UPDATE jobs SET attempts = attempts + CASE WHEN state = 'running' THEN 1 ELSE 0 END,
+            state = 'running', token = token + 1, lease_until = $2, worker = $3
         WHERE id = $1 RETURNING id, kind, meeting_id, token, attempts";
     HOLD = "UPDATE jobs SET lease_until = $3, done = $4, total = $5
         WHERE id = $1 AND token = $2 AND state = 'running'";
+    RENEW = "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND token = $2 AND state = 'running'";
     FINISH = "UPDATE jobs SET state = 'done', lease_until = NULL, attempts = 0, error = NULL
         WHERE id = $1 AND token = $2 AND state = 'running'";
     PUT_BACK = "UPDATE jobs SET state = 'ready', lease_until = NULL, attempts = 0, error = NULL,
@@ -140,6 +145,10 @@ impl Db {
     /// Takes the next job that is due, or one whose worker has died.
     pub async fn claim_job(&self, worker: &str, now: DateTime<Utc>) -> Result<Option<ClaimedJob>> {
         let mut tx = self.begin().await?;
+        // Work that kills whoever takes it must not go round for ever.
+        on_tx!(&mut tx, |connection| {
+            sqlx::query(ABANDON).bind(now).bind(MAX_ATTEMPTS).execute(connection).await.map(drop)
+        })?;
         let candidate = match self {
             Self::Sqlite(_) => CANDIDATE,
             // Rows that another worker is just claiming are passed over instead of waited for.
@@ -148,7 +157,10 @@ impl Db {
         let id: Option<JobId> = on_tx!(&mut tx, |connection| {
             sqlx::query_scalar(candidate).bind(now).fetch_optional(connection).await
         })?;
-        let Some(id) = id else { return Ok(None) };
+        let Some(id) = id else {
+            tx.commit().await?;
+            return Ok(None);
+        };
         let job: ClaimedJob = on_tx!(&mut tx, |connection| {
             sqlx::query_as(CLAIM).bind(id).bind(now + LEASE).bind(worker).fetch_one(connection).await
         })?;
@@ -156,14 +168,21 @@ impl Db {
         Ok(Some(job))
     }
 
-    /// A sign of life with progress, outside any other transaction.
+    /// A sign of life, outside any other transaction.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when the job is another worker's by now.
-    pub async fn hold_job(&self, job: &ClaimedJob, done: i64, total: i64, now: DateTime<Utc>) -> Result<()> {
-        let mut tx = self.begin().await?;
-        tx.hold_job(job, done, total, now).await?;
-        tx.commit().await
+    pub async fn renew_job(&self, job: &ClaimedJob, now: DateTime<Utc>) -> Result<()> {
+        let rows = on_db!(self, |pool| {
+            sqlx::query(RENEW)
+                .bind(job.id)
+                .bind(job.token)
+                .bind(now + LEASE)
+                .execute(pool)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        still_held(rows)
     }
 
     /// Records a failure; the job is tried again later, at most [`MAX_ATTEMPTS`] times in a row.

@@ -139,6 +139,8 @@ statements! {
     CAPTION = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected FROM captions
         WHERE id = $1";
     CAPTIONS_DELETE = "DELETE FROM captions WHERE meeting_id = $1";
+    CAPTION_SET_TURN = "UPDATE captions SET turn_id = $2 WHERE id = $1";
+    TURN_DELETE = "DELETE FROM turns WHERE id = $1";
     CAPTION_CORRECT = "UPDATE captions SET text = $2, corrected = $3 WHERE id = $1";
     CAPTIONS_CORRECTED = "SELECT count(*) FROM captions WHERE meeting_id = $1 AND corrected";
     EDITS = "SELECT caption_id, user_id, made_at, text_before, text_after FROM edits
@@ -278,6 +280,35 @@ impl Tx {
             })?;
         }
         self.touch_meeting(meeting).await
+    }
+
+    /// Gives the meeting's captions other turns: `captions` says to which of `turns` each now belongs.
+    pub async fn replace_turns(
+        &mut self,
+        meeting: MeetingId,
+        turns: &[Turn],
+        captions: &[CaptionRow],
+    ) -> Result<()> {
+        let before: Vec<Turn> = on_tx!(self, |connection| {
+            sqlx::query_as(TURNS).bind(meeting).bind(MediaTime::ZERO).fetch_all(connection).await
+        })?;
+        self.append_transcript(meeting, turns, &[]).await?;
+        for caption in captions {
+            on_tx!(self, |connection| {
+                sqlx::query(CAPTION_SET_TURN)
+                    .bind(caption.id)
+                    .bind(caption.turn_id)
+                    .execute(connection)
+                    .await
+                    .map(drop)
+            })?;
+        }
+        for turn in before.iter().filter(|old| turns.iter().all(|turn| turn.id != old.id)) {
+            on_tx!(self, |connection| {
+                sqlx::query(TURN_DELETE).bind(turn.id).execute(connection).await.map(drop)
+            })?;
+        }
+        Ok(())
     }
 
     /// How many captions of the meeting a person has corrected.

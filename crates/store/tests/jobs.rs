@@ -74,12 +74,17 @@ async fn a_sign_of_life_keeps_the_lease() {
         let scene = Scene::set(&test.db).await;
         enqueue(&test.db, &scene).await;
         let job = test.db.claim_job("a", scene.clock.now()).await.unwrap().unwrap();
-        for done in 1..4 {
+        for _ in 0..3 {
             scene.clock.advance(LEASE - TimeDelta::seconds(1));
-            test.db.hold_job(&job, done, 4, scene.clock.now()).await.unwrap();
+            test.db.renew_job(&job, scene.clock.now()).await.unwrap();
             assert_eq!(test.db.claim_job("b", scene.clock.now()).await.unwrap(), None);
         }
-        assert_eq!(test.db.jobs_of(scene.meeting.id).await.unwrap()[0].done, 3);
+        let mut tx = test.db.begin().await.unwrap();
+        tx.hold_job(&job, 3, 4, scene.clock.now()).await.unwrap();
+        tx.put_back_job(&job, scene.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let waiting = test.db.jobs_of(scene.meeting.id).await.unwrap().remove(0);
+        assert_eq!((waiting.state, waiting.done, waiting.total), (JobState::Ready, 3, 4));
     }
 }
 
@@ -97,6 +102,20 @@ async fn a_job_that_fails_is_tried_again_later_and_given_up_in_the_end() {
         assert_eq!(test.db.claim_job("a", scene.clock.now()).await.unwrap(), None);
         let job = test.db.jobs_of(scene.meeting.id).await.unwrap().remove(0);
         assert_eq!((job.state, job.error.as_deref()), (JobState::Failed, Some("failure 5")));
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_kills_its_workers_is_given_up() {
+    for test in databases().await {
+        let scene = Scene::set(&test.db).await;
+        enqueue(&test.db, &scene).await;
+        for _ in 0..=MAX_ATTEMPTS {
+            assert!(test.db.claim_job("doomed", scene.clock.now()).await.unwrap().is_some());
+            scene.clock.advance(LEASE + TimeDelta::seconds(1));
+        }
+        assert_eq!(test.db.claim_job("doomed", scene.clock.now()).await.unwrap(), None);
+        assert_eq!(test.db.jobs_of(scene.meeting.id).await.unwrap()[0].state, JobState::Failed);
     }
 }
 

@@ -253,10 +253,8 @@ mod tests {
         The first item is the minutes
         of the last meeting,
         ---
-        which were sent to members
-        on Friday with the rest of the papers.
-        ---
-        Are they agreed?
+        which were sent to members on Friday with
+        the rest of the papers. Are they agreed?
         ");
     }
 

@@ -11,7 +11,7 @@ use moothall_core::{Caption, MediaTime, Word};
 use whisper_rs::WhisperError;
 
 use crate::{
-    ModelError, Models, Stream,
+    ModelError, Models,
     decode::{Search, Whisper},
     models::VOICE_ACTIVITY,
     repair, samples_between,
@@ -110,7 +110,7 @@ impl Transcriber {
         Ok(Self { whisper, voice, mode: options.mode, language })
     }
 
-    /// Transcribes sound that is in memory as a whole. [`Stream`] does the same for sound of any length.
+    /// Transcribes sound that is in memory as a whole. [`Stream`](crate::Stream) does the same for sound of any length.
     ///
     /// `offset` is when the first sample was heard, `prompt` holds names and words to expect, at `breaks` the
     /// speaker changes; `progress` hears how many milliseconds of `samples` are done.

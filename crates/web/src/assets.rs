@@ -2,7 +2,18 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
+use axum::{
+    body::Body,
+    extract::Path,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
 use rust_embed::RustEmbed;
+
+use crate::{
+    failure::{Failure, Result},
+    headers::IMMUTABLE,
+};
 
 #[derive(RustEmbed)]
 #[folder = "../../web/dist/"]
@@ -21,10 +32,12 @@ pub fn url(source: &str) -> String {
     format!("/static/{}", NAMES.get(source).map_or(source, String::as_str))
 }
 
-/// The bytes of a built file and its media type.
-pub fn file(name: &str) -> Option<(std::borrow::Cow<'static, [u8]>, String)> {
-    let file = Dist::get(name)?;
-    Some((file.data, file.metadata.mimetype().to_owned()))
+/// `/static/{file}`. A name changes with its contents, so that it may be kept for ever.
+pub async fn serve(Path(name): Path<String>) -> Result<Response> {
+    let file = Dist::get(&name).ok_or(Failure::NotFound)?;
+    let kind = HeaderValue::from_str(file.metadata.mimetype()).map_err(axum::http::Error::from)?;
+    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, IMMUTABLE)];
+    Ok((headers, Body::from(file.data)).into_response())
 }
 
 /// Replaces the names of built files by those of their sources.

@@ -1,8 +1,103 @@
 //! The public's side: pages, API and media origin.
 //!
-//! Architecture invariant: nothing here writes what was said, and no page shows a meeting whose state is
-//! not public.
+//! Architecture invariant: nothing here writes, and nothing of a meeting whose state is not public leaves
+//! here but its name, time and agenda.
 
+mod api;
 mod assets;
+mod downloads;
+mod failure;
+mod headers;
+mod media;
 mod pages;
+mod query;
+mod record;
+mod state;
 mod views;
+
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    middleware,
+    routing::{MethodRouter, get},
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer,
+        predicate::{DefaultPredicate, NotForContentType, Predicate},
+    },
+    trace::TraceLayer,
+};
+
+use crate::failure::Failure;
+pub use crate::state::AppState;
+
+/// Everything that is served to the public.
+pub fn router(state: AppState) -> Router {
+    let pages = Router::new()
+        .route("/", get(pages::home::show))
+        .route("/meetings", get(pages::meetings::show))
+        .route("/meetings/{slug}", get(pages::meeting::show))
+        .route("/meetings/{slug}/transcript", get(pages::transcript::show))
+        .route("/committees/{slug}", get(pages::committee::show))
+        .route("/people/{slug}", get(pages::person::show))
+        .route("/search", get(pages::search::show));
+    let api = Router::new()
+        .route("/api/v1/search", get(api::search::search))
+        .route("/api/v1/meetings", get(api::meetings::list))
+        .route("/api/v1/meetings/{slug}", get(api::meetings::one))
+        .route("/api/v1/meetings/{slug}/transcript", get(api::transcript::transcript))
+        .layer(middleware::map_response(headers::for_any_site));
+    let media = Router::new()
+        .route("/media/{meeting}/master.m3u8", get(media::master))
+        .route("/media/{meeting}/{rendition}/index.m3u8", get(media::playlist))
+        .route("/media/{meeting}/{rendition}/{file}", get(media::segment));
+    let operations = Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/static/{file}", get(assets::serve));
+
+    Router::new()
+        .merge(pages)
+        .merge(downloads())
+        .merge(api)
+        .merge(media)
+        .merge(operations)
+        .fallback(async || Failure::NotFound)
+        .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
+        .layer(CatchPanicLayer::custom(failure::panicked))
+        .layer(middleware::from_fn_with_state(state.clone(), failure::explain))
+        .layer(CompressionLayer::new().compress_when(worth_compressing()))
+        .layer(middleware::map_response(headers::secure))
+        .layer(TraceLayer::new_for_http())
+        .with_state(state)
+}
+
+/// One address per form in which a transcript is taken away.
+fn downloads() -> Router<AppState> {
+    downloads::Form::ALL.into_iter().fold(Router::new(), |router, form| {
+        let handler: MethodRouter<AppState> = get(move |state, path| downloads::download(form, state, path));
+        router.route(&format!("/meetings/{{slug}}/transcript.{}", form.ending()), handler)
+    })
+}
+
+/// Media and fonts are compressed already.
+fn worth_compressing() -> impl Predicate {
+    DefaultPredicate::new()
+        .and(NotForContentType::const_new("video/"))
+        .and(NotForContentType::const_new("audio/"))
+        .and(NotForContentType::const_new("font/"))
+}
+
+/// Whether requests can be answered now.
+async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
+    match state.db.ping().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+        }
+    }
+}

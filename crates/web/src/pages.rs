@@ -1,5 +1,10 @@
 //! The pages that people see: one file per page, each with the struct that its template shows.
 
+use askama::Template;
+use axum::response::Html;
+
+use crate::failure::Result;
+
 pub mod committee;
 pub mod error;
 pub mod home;
@@ -11,3 +16,7 @@ pub mod transcript;
 
 #[cfg(test)]
 mod samples;
+
+fn html(page: &impl Template) -> Result<Html<String>> {
+    Ok(Html(page.render()?))
+}

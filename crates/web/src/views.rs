@@ -4,12 +4,15 @@ use std::fmt::Write;
 
 use chrono::{DateTime, FixedOffset};
 use moothall_core::{Evidence, MeetingState};
+use moothall_store::{Meeting, Speaker};
 
 /// What the frame of every page needs to know.
 #[derive(Debug, Clone)]
 pub struct Site {
     /// The council whose archive this is, or the program's own name where it holds several or none.
     pub name: String,
+    /// Whether pages say which council a committee belongs to.
+    pub many_councils: bool,
     /// Which entry of the navigation the page belongs to; empty for none.
     pub place: &'static str,
 }
@@ -19,11 +22,16 @@ impl Site {
         self.place = place;
         self
     }
+
+    /// Whether the page belongs to this entry of the navigation.
+    pub fn is_at(&self, place: &str) -> bool {
+        self.place == place
+    }
 }
 
 impl Default for Site {
     fn default() -> Self {
-        Self { name: "Moothall".to_owned(), place: "" }
+        Self { name: "Moothall".to_owned(), many_councils: false, place: "" }
     }
 }
 
@@ -80,6 +88,34 @@ pub struct MeetingCard {
     pub state: MeetingState,
 }
 
+impl MeetingCard {
+    pub fn new(site: &Site, meeting: Meeting) -> Self {
+        Self {
+            href: format!("/meetings/{}", meeting.slug),
+            when: When(meeting.local_start()),
+            committee: committee_link(&meeting),
+            council: site.many_councils.then_some(meeting.council_name),
+            title: meeting.title,
+            state: meeting.state,
+        }
+    }
+
+    pub fn list(site: &Site, meetings: Vec<Meeting>) -> Vec<Self> {
+        meetings.into_iter().map(|meeting| Self::new(site, meeting)).collect()
+    }
+
+    pub fn badge(&self) -> Option<Badge> {
+        badge(self.state)
+    }
+}
+
+pub fn committee_link(meeting: &Meeting) -> Link {
+    Link {
+        text: meeting.committee_name.clone(),
+        href: format!("/committees/{}", meeting.committee_slug),
+    }
+}
+
 /// A word or two on where a meeting stands; none for the ordinary case of a published record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Badge {
@@ -112,6 +148,15 @@ pub struct SpeakerView {
 }
 
 impl SpeakerView {
+    pub fn new(speaker: &Speaker, how: Option<String>) -> Self {
+        Self {
+            name: speaker.name.clone(),
+            role: speaker.role.clone(),
+            href: speaker.person_slug.as_ref().map(|slug| format!("/people/{slug}")),
+            how,
+        }
+    }
+
     /// Role and evidence, as they stand beside the name.
     pub fn about(&self) -> String {
         [self.role.as_deref(), self.how.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(", ")
@@ -119,7 +164,7 @@ impl SpeakerView {
 }
 
 /// How the program knows who spoke, and how surely: `recognised by voice, not certain`.
-pub fn how_known(evidence: Evidence, confidence: Option<f32>) -> Option<String> {
+pub fn how_known(evidence: Evidence, confidence: Option<f64>) -> Option<String> {
     let mut words = match evidence {
         Evidence::Microphone => "known from the microphone",
         Evidence::Clerk => "named by the clerk",
@@ -159,7 +204,7 @@ impl Paging {
 }
 
 /// `1 result`, `12,345 results`.
-pub fn count(number: usize, one: &str, many: &str) -> String {
+pub fn count(number: u64, one: &str, many: &str) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + 8);
     for (position, digit) in digits.chars().enumerate() {

@@ -1,1 +1,35 @@
+//! What happens behind the pages: imports, the job loop, the feeding of the search index, and the
+//! supervision of live recorders.
+//!
+//! Everything here is an edge: it joins the crates that do not know each other, and its errors are
+//! sentences for the log or the terminal.
+//!
+//! Architecture invariant: what a job writes is committed together with the proof that the job is still
+//! its worker's; a worker that died or was held up leaves nothing half done and nothing twice.
 
+pub mod import;
+mod indexer;
+mod jobs;
+mod recorder;
+mod transcribe;
+mod turns;
+
+use std::path::{Path, PathBuf};
+
+use moothall_core::MeetingId;
+
+pub use indexer::Indexer;
+pub use jobs::Worker;
+pub use recorder::Recorders;
+pub use transcribe::Speech;
+
+/// Where the recording of a meeting lies below the folder of all media.
+pub fn recording_dir(media_dir: &Path, meeting: MeetingId) -> PathBuf {
+    media_dir.join(meeting.to_string())
+}
+
+/// Live goes before new, new before backlog.
+pub mod priority {
+    pub const LIVE: i64 = 0;
+    pub const NEW: i64 = 10;
+}

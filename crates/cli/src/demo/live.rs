@@ -22,6 +22,7 @@ use super::{
 const RETRY_MS: u64 = 1_000;
 /// How often the player looks whether it shall stop.
 const TICK_MS: u64 = 100;
+const SINK: &str = "broadcast";
 
 /// What is played, and to whom.
 #[derive(Debug, Clone)]
@@ -104,59 +105,56 @@ fn play(
     broadcast: &Broadcast,
     on_loop_start: impl FnMut(TimeDelta),
 ) -> Result<(), DemoError> {
-    let (turns, turned) = mpsc::channel();
-    let pipeline = player(broadcast, &turns)?;
-    let result = follow(stop, &pipeline, &turned, on_loop_start);
+    let (starts, started) = mpsc::channel();
+    let pipeline = player(broadcast, starts)?;
+    let result = follow(stop, &pipeline, &started, on_loop_start);
     // What failed is already known; a pipeline that cannot stop has nothing to add.
     let _ = pipeline.set_state(gst::State::Null);
     result
 }
 
-/// What the demuxer tells the player's thread.
-enum Turn {
-    /// A stream begins again at this running time.
-    Starts(gst::ClockTime),
-    /// A stream was read to its end.
-    Ends,
-}
-
+/// `started` gets the running time at which each round begins.
 fn follow(
     stop: &AtomicBool,
     pipeline: &gst::Pipeline,
-    turned: &mpsc::Receiver<Turn>,
+    started: &mpsc::Receiver<gst::ClockTime>,
     mut on_loop_start: impl FnMut(TimeDelta),
 ) -> Result<(), DemoError> {
     let bus = pipeline.bus().ok_or_else(|| glib::bool_error!("the pipeline has no bus"))?;
     pipeline.set_state(gst::State::Playing)?;
-    // Both streams of the film tell their turns: the first start and the last end count.
-    let (mut started, mut ended) = (false, 0);
+    let mut looping = false;
     while !stop.load(Ordering::Relaxed) {
         let wait = gst::ClockTime::from_mseconds(TICK_MS);
-        if let Some(message) = bus.timed_pop_filtered(wait, &[gst::MessageType::Error])
-            && let gst::MessageView::Error(error) = message.view()
-        {
-            return Err(DemoError::from_message(error));
+        let message = bus.timed_pop_filtered(wait, &[gst::MessageType::Error, gst::MessageType::SegmentDone]);
+        match message.as_ref().map(|message| message.view()) {
+            Some(gst::MessageView::Error(error)) => return Err(DemoError::from_message(error)),
+            Some(gst::MessageView::SegmentDone(_)) => rewind(pipeline)?,
+            _ => {}
         }
-        if pipeline.current_state() != gst::State::Playing {
-            continue;
+        if !looping && is_sending(pipeline) {
+            looping = true;
+            // Only what was reached by a seek can end without closing the stream. The second or so that was read
+            // until here is played twice; it is the silence before the debate.
+            started.try_iter().for_each(drop);
+            rewind(pipeline)?;
         }
-        for turn in turned.try_iter() {
-            match turn {
-                Turn::Ends => ended += 1,
-                Turn::Starts(_) if started => {}
-                Turn::Starts(at) => {
-                    started = true;
-                    time_until(pipeline, at).into_iter().for_each(&mut on_loop_start);
-                }
-            }
-        }
-        if ended == 2 {
-            (started, ended) = (false, 0);
-            // Without a flush, what was read is still played and time runs on: no seam.
-            pipeline.seek_simple(gst::SeekFlags::empty(), gst::ClockTime::ZERO)?;
+        if looping {
+            started.try_iter().filter_map(|at| time_until(pipeline, at)).for_each(&mut on_loop_start);
         }
     }
     Ok(())
+}
+
+/// Back to the beginning. It does not flush: what was read is still played, and time runs on without a seam.
+/// (A flush would also make srtsink 1.22 hang up.)
+fn rewind(pipeline: &gst::Pipeline) -> Result<(), glib::BoolError> {
+    pipeline.seek_simple(gst::SeekFlags::SEGMENT, gst::ClockTime::ZERO)
+}
+
+/// Whether the listener has answered and got something: before that, nothing has begun.
+fn is_sending(pipeline: &gst::Pipeline) -> bool {
+    let stats = pipeline.by_name(SINK).map(|sink| sink.property::<gst::Structure>("stats"));
+    stats.and_then(|stats| stats.get::<u64>("bytes-sent-total").ok()).is_some_and(|bytes| bytes > 0)
 }
 
 /// From now until a running time of the pipeline; none while it has no clock.
@@ -167,8 +165,8 @@ fn time_until(pipeline: &gst::Pipeline, running_time: gst::ClockTime) -> Option<
 }
 
 /// `filesrc ! qtdemux`, each stream through a queue and its parser into `mpegtsmux ! srtsink`, which keeps to the
-/// clock.
-fn player(broadcast: &Broadcast, turns: &mpsc::Sender<Turn>) -> Result<gst::Pipeline, DemoError> {
+/// clock. `starts` gets the running time of every beginning.
+fn player(broadcast: &Broadcast, starts: mpsc::Sender<gst::ClockTime>) -> Result<gst::Pipeline, DemoError> {
     let pipeline = gst::Pipeline::new();
     let file = make("filesrc")?;
     file.set_property("location", &broadcast.media);
@@ -177,6 +175,7 @@ fn player(broadcast: &Broadcast, turns: &mpsc::Sender<Turn>) -> Result<gst::Pipe
     chain(&pipeline, &[file], &demuxer)?;
 
     let sink = make("srtsink")?;
+    sink.set_property("name", SINK);
     sink.set_property("uri", format!("srt://{}", broadcast.listener));
     sink.set_property_from_str("mode", "caller");
     sink.set_property("passphrase", &broadcast.passphrase);
@@ -197,8 +196,17 @@ fn player(broadcast: &Broadcast, turns: &mpsc::Sender<Turn>) -> Result<gst::Pipe
     chain(&pipeline, &[audio.clone(), make("aacparse")?], &muxer)?;
 
     let (video_pad, audio_pad) = (pad(&video, "sink")?, pad(&audio, "sink")?);
-    report_turns(&video_pad, turns.clone());
-    report_turns(&audio_pad, turns.clone());
+    video_pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if let Some(event) = info.event()
+            && let gst::EventView::Segment(segment) = event.view()
+            && let Some(segment) = segment.segment().downcast_ref::<gst::ClockTime>()
+        {
+            // Nobody listens any more once the player stops.
+            let _ = starts.send(segment.base().unwrap_or_default());
+        }
+        gst::PadProbeReturn::Ok
+    });
+    skip_first_after_seam(&audio_pad);
     demuxer.connect_pad_added(move |_, source| {
         let target = if source.name().starts_with("video") { &video_pad } else { &audio_pad };
         // A third stream finds its place taken; an unfit one makes the demuxer report an error.
@@ -207,20 +215,77 @@ fn player(broadcast: &Broadcast, turns: &mpsc::Sender<Turn>) -> Result<gst::Pipe
     Ok(pipeline)
 }
 
-/// Tells where a stream begins again, and keeps its end from what follows, so that the broadcast goes on.
-fn report_turns(pad: &gst::Pad, turns: mpsc::Sender<Turn>) {
-    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        let turn = match info.event().map(|event| event.view()) {
-            Some(gst::EventView::Segment(segment)) => {
-                let segment = segment.segment().downcast_ref::<gst::ClockTime>();
-                Turn::Starts(segment.and_then(|segment| segment.base()).unwrap_or_default())
-            }
-            Some(gst::EventView::Eos(_)) => Turn::Ends,
-            _ => return gst::PadProbeReturn::Ok,
-        };
-        let is_end = matches!(turn, Turn::Ends);
-        // Nobody listens any more once the player stops.
-        let _ = turns.send(turn);
-        if is_end { gst::PadProbeReturn::Drop } else { gst::PadProbeReturn::Ok }
+/// Time runs on from where the last packet began, so the first packet of the next round would come at the same
+/// time. It is silent, and left out.
+fn skip_first_after_seam(pad: &gst::Pad) {
+    let at_seam = AtomicBool::new(false);
+    let kinds = gst::PadProbeType::EVENT_DOWNSTREAM | gst::PadProbeType::BUFFER;
+    pad.add_probe(kinds, move |_, info| {
+        if info.event().is_some_and(|event| event.type_() == gst::EventType::Segment) {
+            at_seam.store(true, Ordering::Relaxed);
+        } else if info.buffer().is_some() && at_seam.swap(false, Ordering::Relaxed) {
+            drop(info.take_buffer());
+            return gst::PadProbeReturn::Handled;
+        }
+        gst::PadProbeReturn::Ok
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::{super::studio::tests::short_debate, *};
+
+    const PASSPHRASE: &str = "larkbridge-test";
+
+    /// Listens until `wanted` bytes came, at most half a minute; returns how many did.
+    fn listen(port: u16, wanted: usize) -> usize {
+        let pipeline = gst::Pipeline::new();
+        let source = gst::ElementFactory::make("srtsrc").build().unwrap();
+        source.set_property("uri", format!("srt://127.0.0.1:{port}?mode=listener&passphrase={PASSPHRASE}"));
+        let (bytes, count) = mpsc::channel();
+        let sink = gst::ElementFactory::make("fakesink").build().unwrap();
+        sink.static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let _ = bytes.send(info.buffer().map_or(0, |buffer| buffer.size()));
+            gst::PadProbeReturn::Ok
+        });
+        pipeline.add_many([&source, &sink]).unwrap();
+        source.link(&sink).unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut got = 0;
+        while got < wanted
+            && let Ok(size) = count.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            got += size;
+        }
+        pipeline.set_state(gst::State::Null).unwrap();
+        got
+    }
+
+    #[test]
+    fn plays_in_a_loop_and_calls_a_listener_again() {
+        gst::init().unwrap();
+        let Some((_dir, debate)) = short_debate() else { return };
+        let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (rounds, starts) = mpsc::channel();
+        let broadcast = Broadcast {
+            media: debate.media.clone(),
+            listener: format!("127.0.0.1:{port}"),
+            passphrase: PASSPHRASE.to_owned(),
+        };
+        let player = LivePlayer::start(broadcast, Clock::System, move |at| {
+            let _ = rounds.send(at);
+        });
+        // Two films' worth is more than one round.
+        let film = std::fs::metadata(&debate.media).unwrap().len() as usize;
+        assert!(listen(port, film * 2) >= film * 2);
+        let begun: Vec<DateTime<Utc>> = starts.try_iter().collect();
+        assert!(begun.len() >= 2, "{begun:?}");
+        let round_ms = (begun[1] - begun[0]).num_milliseconds();
+        assert!((round_ms - debate.duration.ms()).abs() < 200, "{round_ms} for {}", debate.duration);
+        assert!(listen(port, film / 2) >= film / 2);
+        drop(player);
+    }
 }

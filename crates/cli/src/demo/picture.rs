@@ -39,7 +39,9 @@ pub struct Text {
 pub const TEXTS: [Text; 7] = [
     text("Sans Bold 15", 64, 44, 0xffff_ffff, |script, _| script.council.clone()),
     text("Sans 13", 64, 74, 0xffb9_ccce, |script, _| script.committee.clone()),
-    text("Sans Bold 14", 64, 176, 0xffd9_b867, |script, cue| format!("Item {}", script.items[cue.item].number)),
+    text("Sans Bold 14", 64, 176, 0xffd9_b867, |script, cue| {
+        format!("Item {}", script.items[cue.item].number)
+    }),
     text("Sans Bold 23", 64, 206, 0xffff_ffff, |script, cue| script.items[cue.item].title.clone()),
     text("Sans Bold 20", 184, 428, 0xffff_ffff, |_, cue| cue.speaker.name.clone()),
     text("Sans 14", 184, 468, 0xffb9_ccce, |_, cue| cue.speaker.role.clone()),

@@ -106,7 +106,8 @@ mod tests {
         let head = "council = 'C'\ncommittee = 'M'\ntitle = 'T'\n";
         assert!(refused(&format!("{head}speakers = {{}}\nitems = []")).contains("nobody says anything"));
         assert!(refused("council = 1").contains("council"));
-        let shrill = "speakers.a = { name = 'A', role = 'B', voice = 'rms', pitch = 3.0, colour = [0, 0, 0] }";
+        let shrill =
+            "speakers.a = { name = 'A', role = 'B', voice = 'rms', pitch = 3.0, colour = [0, 0, 0] }";
         assert!(refused(&format!("{head}{shrill}\nitems = []")).contains("pitch of A"));
     }
 }

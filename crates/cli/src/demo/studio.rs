@@ -125,3 +125,102 @@ fn noted(script: &Script, track: &voice::Track, media: &Path) -> Debate {
 fn file_error(path: &Path, source: io::Error) -> DemoError {
     DemoError::File { path: path.to_owned(), source }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    const SHORT: &str = r#"
+        council = "Larkbridge Borough Council"
+        committee = "Works & Roads Committee"
+        title = "Works"
+        [speakers.chair]
+        name = "Councillor Robin Marsh"
+        role = "Chair"
+        voice = "rms"
+        pitch = 0.9
+        colour = [200, 100, 50]
+        [speakers.clerk]
+        name = "Alex Reed"
+        role = "Clerk"
+        voice = "awb"
+        pitch = 1.1
+        colour = [50, 100, 200]
+        [[items]]
+        number = "1"
+        title = "Welcome"
+        lines = [{ by = "chair", says = "Good evening." }]
+        [[items]]
+        number = "2"
+        title = "Minutes <draft>"
+        lines = [{ by = "clerk", says = "The minutes are ready." }]
+    "#;
+
+    /// A debate of two lines, and the directory that holds it; none where flite is not installed.
+    pub fn short_debate() -> Option<(tempfile::TempDir, Debate)> {
+        gst::init().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        match produce(SHORT, &dir.path().join("debate.mp4"), |_| {}) {
+            Err(DemoError::FliteMissing) => {
+                eprintln!("skipped: {}", DemoError::FliteMissing);
+                None
+            }
+            made => Some((dir, made.unwrap())),
+        }
+    }
+
+    fn probe(media: &Path, arguments: &[&str]) -> serde_json::Value {
+        let output = Command::new("ffprobe")
+            .args(["-v", "error", "-of", "json"])
+            .args(arguments)
+            .arg(media)
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    #[test]
+    fn a_film_has_what_was_noted() {
+        let Some((_dir, debate)) = short_debate() else { return };
+        let numbers: Vec<&str> = debate.items.iter().map(|mark| mark.number.as_str()).collect();
+        assert_eq!(numbers, ["1", "2"]);
+        let names: Vec<&str> = debate.speakers.iter().map(|mark| mark.name.as_str()).collect();
+        assert_eq!(names, ["Councillor Robin Marsh", "Alex Reed"]);
+        assert!(debate.items[1].at.ms() > 3_000 && debate.items[1].at < debate.duration);
+
+        let streams = probe(&debate.media, &["-show_entries", "stream=codec_name,width,duration"]);
+        let streams = streams["streams"].as_array().unwrap().clone();
+        let codecs: Vec<&str> = streams.iter().map(|stream| stream["codec_name"].as_str().unwrap()).collect();
+        assert_eq!(codecs, ["h264", "aac"]);
+        for stream in &streams {
+            let seconds: f64 = stream["duration"].as_str().unwrap().parse().unwrap();
+            assert!((seconds - debate.duration.seconds()).abs() < 0.1, "{seconds} {}", debate.duration);
+        }
+
+        let select = ["-select_streams", "v", "-show_entries", "packet=pts_time,flags"];
+        let packets = probe(&debate.media, &select);
+        let keyframes = packets["packets"].as_array().unwrap().iter().filter_map(|packet| {
+            let key = packet["flags"].as_str()?.starts_with('K');
+            key.then(|| packet["pts_time"].as_str()?.parse::<f64>().ok()).flatten()
+        });
+        let keyframes: Vec<f64> = keyframes.collect();
+        assert!(keyframes.len() >= 5);
+        for (second, time) in keyframes.iter().enumerate() {
+            assert!((time - second as f64).abs() < 0.01, "{keyframes:?}");
+        }
+    }
+
+    #[test]
+    fn a_film_is_made_once_and_anew_for_another_script() {
+        let Some((_dir, debate)) = short_debate() else { return };
+        fs::write(&debate.media, "kept").unwrap();
+        assert_eq!(produce(SHORT, &debate.media, |_| {}).unwrap(), debate);
+        assert_eq!(fs::read(&debate.media).unwrap(), b"kept");
+        let changed = SHORT.replace("Good evening.", "Good morning to you all.");
+        let longer = produce(&changed, &debate.media, |_| {}).unwrap();
+        assert!(longer.duration > debate.duration);
+        assert!(fs::metadata(&debate.media).unwrap().len() > 10_000);
+    }
+}

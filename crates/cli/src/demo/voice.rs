@@ -1,8 +1,8 @@
 use std::{io, process::Command};
 
 use super::{
-    script::{Script, Speaker},
     DemoError,
+    script::{Script, Speaker},
 };
 
 /// Samples a second of the finished track, which is mono: what cameras and encoders use.
@@ -183,7 +183,8 @@ mod tests {
     #[test]
     fn resampling_keeps_a_tone_a_tone() {
         // 440 Hz at 16 kHz becomes 440 Hz at 48 kHz.
-        let tone = |index: usize, rate: f64| (index as f64 * 440.0 * std::f64::consts::TAU / rate).sin() * 0.5;
+        let tone =
+            |index: usize, rate: f64| (index as f64 * 440.0 * std::f64::consts::TAU / rate).sin() * 0.5;
         let input: Vec<i16> = (0..16_000).map(|index| (tone(index, 16_000.0) * 32_767.0) as i16).collect();
         let output = resample(&input, 16_000.0 / 48_000.0);
         assert_eq!(output.len(), 48_000);

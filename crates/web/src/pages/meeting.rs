@@ -1,10 +1,24 @@
 //! `/meetings/{slug}`: watch and read, live and afterwards.
 
 use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::Html,
+};
 use moothall_core::{AgendaItemId, MediaTime, MeetingState};
+use moothall_store::{AgendaItem, Meeting, Recording};
 
-use super::transcript::TurnView;
-use crate::views::{Link, Site, SpeakerView, When};
+use super::{
+    html,
+    transcript::{TurnView, turns},
+};
+use crate::{
+    downloads,
+    failure::{Failure, Result},
+    record::Record,
+    state::AppState,
+    views::{Badge, Link, Site, SpeakerView, When, badge, committee_link},
+};
 
 #[derive(Debug, Template)]
 #[template(path = "meeting.html")]
@@ -75,6 +89,23 @@ pub struct MeetingHead {
     pub state: MeetingState,
 }
 
+impl MeetingHead {
+    pub fn new(site: &Site, meeting: Meeting) -> Self {
+        Self {
+            when: When(meeting.local_start()),
+            committee: committee_link(&meeting),
+            council: site.many_councils.then_some(meeting.council_name),
+            slug: meeting.slug,
+            title: meeting.title,
+            state: meeting.state,
+        }
+    }
+
+    pub fn badge(&self) -> Option<Badge> {
+        badge(self.state)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Player {
     /// `/media/{meeting id}/master.m3u8`.
@@ -102,7 +133,34 @@ pub struct ItemView {
     pub spans: Vec<Span>,
 }
 
+impl Player {
+    fn new(recording: &Recording, state: MeetingState) -> Self {
+        Self {
+            master: format!("/media/{}/master.m3u8", recording.meeting_id),
+            epoch_ms: recording.epoch.timestamp_millis(),
+            video: recording.has_video,
+            live: state.is_running() && !recording.finished,
+        }
+    }
+}
+
 impl ItemView {
+    fn new(item: &AgendaItem, record: &Record) -> Self {
+        let spans = record.spans.iter().filter(|span| span.item_id == item.id).map(|span| Span {
+            start: MediaTime::from_ms(span.start_ms),
+            end: span.end_ms.map(MediaTime::from_ms),
+        });
+        Self {
+            id: item.id,
+            number: item.number.clone(),
+            title: item.title.clone(),
+            // Deeper than three levels there is no room on a telephone.
+            level: item.level.clamp(0, 2) as u8 + 1,
+            restricted: item.restricted,
+            spans: spans.collect(),
+        }
+    }
+
     /// For the player's script: `0-35000,60000-` in milliseconds, the end absent while the item goes on.
     fn spans_data(&self) -> String {
         let spans = self.spans.iter().map(|span| {
@@ -118,4 +176,21 @@ impl ItemView {
 pub struct Span {
     pub start: MediaTime,
     pub end: Option<MediaTime>,
+}
+
+pub async fn show(State(state): State<AppState>, Path(slug): Path<String>) -> Result<Html<String>> {
+    let meeting = state.db.meeting_by_slug(&slug).await?.ok_or(Failure::NotFound)?;
+    let site = state.site().await?.at("Meetings");
+    let record = Record::load(&state.db, &meeting, MediaTime::ZERO).await?;
+    let recording = if meeting.state.is_public() { state.db.recording(meeting.id).await? } else { None };
+    html(&MeetingPage {
+        player: recording.map(|recording| Player::new(&recording, meeting.state)),
+        items: record.items.iter().map(|item| ItemView::new(item, &record)).collect(),
+        turns: turns(&record),
+        speakers: record.speakers.iter().map(|speaker| SpeakerView::new(speaker, None)).collect(),
+        downloads: downloads::links(&meeting.slug),
+        play: String::new(),
+        meeting: MeetingHead::new(&site, meeting),
+        site,
+    })
 }

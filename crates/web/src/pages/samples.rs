@@ -11,10 +11,10 @@ use super::{
     meeting::{ItemView, MeetingHead, MeetingPage, Player, Span},
     meetings::{Choice, MeetingsPage, by_month},
     person::{MembershipView, PersonPage},
-    search::{Answer, FacetValue, FacetView, Form, HitView, Piece, SearchPage},
-    transcript::{CaptionView, ItemHeading, TranscriptPage, TurnView, downloads},
+    search::{Answer, FacetValue, FacetView, Form, HitView, SearchPage},
+    transcript::{CaptionView, ItemHeading, TranscriptPage, TurnView},
 };
-use crate::views::{Link, MeetingCard, Paging, Site, SpeakerView, When};
+use crate::{downloads, views::{Link, MeetingCard, Paging, Site, SpeakerView, When}};
 
 /// Writes the pages where somebody may look at them with a browser, if asked to, and gives them back with
 /// the hashes of the styles' file names taken out.
@@ -27,7 +27,7 @@ fn render(name: &str, page: &impl Template) -> String {
 }
 
 fn site(place: &'static str) -> Site {
-    Site { name: "Ambleford Town Council".to_owned(), place }
+    Site { name: "Ambleford Town Council".to_owned(), ..Site::default() }.at(place)
 }
 
 fn when(text: &str) -> When {
@@ -135,7 +135,7 @@ fn meeting(state: MeetingState, video: bool) -> MeetingPage {
         items: items(),
         turns: if public { turns() } else { Vec::new() },
         speakers: turns().into_iter().filter_map(|turn| turn.speaker).filter(|_| public).collect(),
-        downloads: if public { downloads("planning-2026-07-23") } else { Vec::new() },
+        downloads: if public { downloads::links("planning-2026-07-23") } else { Vec::new() },
         play: String::new(),
     }
 }
@@ -207,7 +207,7 @@ fn transcript() {
         site: site("Meetings"),
         meeting: head(MeetingState::Published),
         turns: turns(),
-        downloads: downloads("planning-2026-07-23"),
+        downloads: downloads::links("planning-2026-07-23"),
         play: "/meetings/planning-2026-07-23".to_owned(),
     };
     insta::assert_snapshot!(render("transcript", &page));
@@ -246,7 +246,7 @@ fn person() {
 
 fn answer(hits: Vec<HitView>) -> Answer {
     Answer {
-        total: crate::views::count(hits.len(), "moment", "moments"),
+        total: crate::views::count(hits.len() as u64, "moment", "moments"),
         paging: Paging::new(1, 2, |page| format!("/search?q=bridge&page={page}")),
         facets: vec![FacetView {
             title: "Speaker",
@@ -269,16 +269,15 @@ fn search() {
         kept: vec![("speaker".to_owned(), "1".to_owned())],
         ..Form::default()
     };
-    let piece = |text: &str, found| Piece { text: text.to_owned(), found };
     let hit = HitView {
         href: "/meetings/planning-2026-07-23?t=62.400#c-1".to_owned(),
         clock: "1:02".to_owned(),
-        words: vec![piece("We come to the foot", false), piece("bridge", true), piece(" over the mill race", false)],
+        snippet: "We come to the foot<mark>bridge</mark> over the mill race".to_owned(),
         speaker: Some("Councillor Ngozi Okafor".to_owned()),
         item: Some("6a. Footbridge over the mill race".to_owned()),
         meeting: "Planning Committee: July meeting".to_owned(),
         committee: "Planning Committee".to_owned(),
-        when: when("2026-07-23T18:30:00+01:00"),
+        when: Some(when("2026-07-23T18:30:00+01:00")),
     };
     let page = |answer| SearchPage { site: site("Search"), form: form.clone(), answer };
     insta::assert_snapshot!("search", render("search", &page(Some(answer(vec![hit])))));

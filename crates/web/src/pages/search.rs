@@ -2,7 +2,20 @@
 
 use askama::Template;
 
-use crate::views::{Paging, Site, When};
+use axum::{extract::State, response::Html};
+use moothall_search::{Facets, Hit, Query, Results};
+
+use super::html;
+use crate::{
+    api::search::url,
+    failure::{Failure, Result},
+    query::Pairs,
+    state::AppState,
+    views::{Paging, Site, When, count},
+};
+
+/// Filters that are chosen by links.
+const FACETS: [&str; 4] = ["speaker", "item", "committee", "council"];
 
 #[derive(Debug, Template)]
 #[template(path = "search.html")]
@@ -33,14 +46,14 @@ pub struct Form {
     pub kept: Vec<(String, String)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Answer {
     /// `12 moments`.
     pub total: String,
     pub hits: Vec<HitView>,
     pub facets: Vec<FacetView>,
     pub paging: Paging,
-    /// A question that could not be understood, in words.
+    /// What of the question could not be understood, in words.
     pub problem: Option<String>,
     /// The same question without any filter, where there is one.
     pub without_filters: Option<String>,
@@ -51,19 +64,13 @@ pub struct HitView {
     /// The meeting's page at that second.
     pub href: String,
     pub clock: String,
-    pub words: Vec<Piece>,
+    /// HTML, escaped but for the `<mark>` around what was asked for.
+    pub snippet: String,
     pub speaker: Option<String>,
     pub item: Option<String>,
     pub meeting: String,
     pub committee: String,
-    pub when: When,
-}
-
-/// A piece of a snippet: a word that was searched for, or what stands between.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    pub text: String,
-    pub found: bool,
+    pub when: Option<When>,
 }
 
 #[derive(Debug, Clone)]
@@ -75,8 +82,118 @@ pub struct FacetView {
 #[derive(Debug, Clone)]
 pub struct FacetValue {
     pub label: String,
-    pub count: usize,
+    pub count: u64,
     /// The same question with this filter, or without it where it is chosen.
     pub href: String,
     pub chosen: bool,
+}
+
+impl Form {
+    fn new(pairs: &Pairs) -> Self {
+        let text = |name| pairs.first(name).unwrap_or_default().to_owned();
+        Self {
+            q: text("q"),
+            from: text("from"),
+            to: text("to"),
+            newest_first: pairs.has("sort", "date"),
+            kept: pairs.only(&FACETS).iter().cloned().collect(),
+        }
+    }
+}
+
+impl HitView {
+    fn new(hit: Hit) -> Self {
+        let item = hit.item.as_ref().map(|item| match item.number.is_empty() {
+            true => item.title.clone(),
+            false => format!("{}. {}", item.number, item.title),
+        });
+        Self {
+            href: url(&hit),
+            clock: hit.t.clock(),
+            snippet: hit.snippet,
+            speaker: hit.speaker.map(|speaker| speaker.name),
+            item,
+            meeting: hit.meeting.title,
+            committee: hit.meeting.committee,
+            when: hit.meeting.start.parse().ok().map(When),
+        }
+    }
+}
+
+/// Only what there is to choose from; a choice already made can always be taken back.
+fn facets(found: Facets, pairs: &Pairs, many_councils: bool) -> Vec<FacetView> {
+    let pairs = pairs.without("page");
+    let view = |title, name: &'static str, values: Vec<moothall_search::FacetValue>| FacetView {
+        title,
+        values: values
+            .into_iter()
+            .map(|value| FacetValue {
+                href: pairs.toggled(name, &value.id).address("/search"),
+                chosen: pairs.has(name, &value.id),
+                label: value.label,
+                count: value.count,
+            })
+            .collect(),
+    };
+    let years = found.year.into_iter().map(|year| {
+        let (from, to) = (format!("{}-01-01", year.id), format!("{}-12-31", year.id));
+        let chosen = pairs.has("from", &from) && pairs.has("to", &to);
+        let asked = if chosen {
+            pairs.without("from").without("to")
+        } else {
+            pairs.with("from", &from).with("to", &to)
+        };
+        FacetValue { href: asked.address("/search"), label: year.label, count: year.count, chosen }
+    });
+    let mut views = vec![
+        view("Speaker", "speaker", found.speaker),
+        view("Agenda item", "item", found.item),
+        view("Committee", "committee", found.committee),
+        FacetView { title: "Year", values: years.collect() },
+    ];
+    if many_councils {
+        views.push(view("Council", "council", found.council));
+    }
+    views.retain(|facet| facet.values.len() > 1 || facet.values.iter().any(|value| value.chosen));
+    views
+}
+
+impl Answer {
+    fn new(found: Results, pairs: &Pairs, many_councils: bool) -> Self {
+        let problem = (!found.ignored.is_empty())
+            .then(|| format!("This part of the question was not understood: {}", found.ignored.join(" ")));
+        let filtered = pairs.only(&[&FACETS[..], &["from", "to"]].concat()) != Pairs::default();
+        Self {
+            total: count(found.total, "moment", "moments"),
+            hits: found.hits.into_iter().map(HitView::new).collect(),
+            facets: facets(found.facets, pairs, many_councils),
+            paging: Paging::new(found.page, found.pages, |page| {
+                pairs.with("page", &page.to_string()).address("/search")
+            }),
+            problem,
+            without_filters: filtered.then(|| pairs.only(&["q", "sort"]).address("/search")),
+        }
+    }
+}
+
+/// Searches on a thread that may block.
+///
+/// # Errors
+/// [`Failure::Internal`] where the index cannot be read.
+pub async fn find(state: &AppState, query: Query) -> Result<Results> {
+    let index = std::sync::Arc::clone(&state.index);
+    Ok(tokio::task::spawn_blocking(move || index.search(&query)).await??)
+}
+
+pub async fn show(State(state): State<AppState>, pairs: Pairs) -> Result<Html<String>> {
+    let site = state.site().await?.at("Search");
+    let asked = pairs.without("sort").without("page") != Pairs::default();
+    let answer = match pairs.search() {
+        _ if !asked => None,
+        Ok(query) => Some(Answer::new(find(&state, query).await?, &pairs, site.many_councils)),
+        // The form is shown again with what was typed in it.
+        Err(Failure::BadRequest(problem)) => Some(Answer { problem: Some(problem), ..Answer::default() }),
+        Err(failure) => return Err(failure),
+    };
+    html(&SearchPage { form: Form::new(&pairs), answer, site })
 }

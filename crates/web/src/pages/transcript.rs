@@ -2,10 +2,21 @@
 //! The turns are shared with the meeting's own page.
 
 use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::Html,
+};
 use moothall_core::{CaptionId, MediaTime, TurnId};
 
-use super::meeting::MeetingHead;
-use crate::views::{Link, Site, SpeakerView};
+use super::{html, meeting::MeetingHead};
+use crate::{
+    api::transcript::public_meeting,
+    downloads,
+    failure::Result,
+    record::Record,
+    state::AppState,
+    views::{Link, Site, SpeakerView, how_known},
+};
 
 #[derive(Debug, Template)]
 #[template(path = "transcript.html")]
@@ -46,13 +57,55 @@ pub struct CaptionView {
     pub corrected: bool,
 }
 
-/// The forms in which a transcript can be taken away.
-pub fn downloads(slug: &str) -> Vec<Link> {
-    [("Captions (VTT)", "vtt"), ("Captions (SRT)", "srt"), ("Text", "txt"), ("Table (CSV)", "csv"), ("Data (JSON)", "json")]
-        .into_iter()
-        .map(|(text, ending)| Link {
-            text: text.to_owned(),
-            href: format!("/meetings/{slug}/transcript.{ending}"),
-        })
-        .collect()
+/// Captions by turn, with a heading wherever another item of the agenda begins. A turn within which the
+/// item changes is cut there.
+pub fn turns(record: &Record) -> Vec<TurnView> {
+    let (turns, speakers) = (record.turns_by_id(), record.speakers_by_id());
+    let mut views: Vec<TurnView> = Vec::new();
+    let (mut turn_before, mut item_before) = (None, None);
+    for caption in &record.captions {
+        let item = record.item_at(caption.start_ms);
+        let item_begins = item.filter(|item| item_before != Some(item.id));
+        let view = CaptionView {
+            id: caption.id,
+            start: caption.start_ms,
+            end: caption.end_ms,
+            text: caption.text.replace('\n', " "),
+            corrected: caption.corrected,
+        };
+        let same_turn = turn_before == Some(caption.turn_id);
+        match views.last_mut().filter(|_| same_turn && item_begins.is_none()) {
+            Some(last) => last.captions.push(view),
+            None => {
+                let turn = turns.get(&caption.turn_id);
+                let speaker = turn.and_then(|turn| turn.speaker_id).and_then(|id| speakers.get(&id));
+                let how = turn.and_then(|turn| how_known(turn.evidence, turn.confidence));
+                views.push(TurnView {
+                    // An address of the page names one place.
+                    id: Some(caption.turn_id).filter(|_| !same_turn),
+                    item: item_begins
+                        .map(|item| ItemHeading { number: item.number.clone(), title: item.title.clone() }),
+                    speaker: speaker.map(|speaker| SpeakerView::new(speaker, how)),
+                    start: caption.start_ms,
+                    captions: vec![view],
+                });
+            }
+        }
+        turn_before = Some(caption.turn_id);
+        item_before = item.map(|item| item.id).or(item_before);
+    }
+    views
+}
+
+pub async fn show(State(state): State<AppState>, Path(slug): Path<String>) -> Result<Html<String>> {
+    let meeting = public_meeting(&state, &slug).await?;
+    let site = state.site().await?.at("Meetings");
+    let record = Record::load(&state.db, &meeting, MediaTime::ZERO).await?;
+    html(&TranscriptPage {
+        turns: turns(&record),
+        downloads: downloads::links(&meeting.slug),
+        play: format!("/meetings/{}", meeting.slug),
+        meeting: MeetingHead::new(&site, meeting),
+        site,
+    })
 }

@@ -1,0 +1,285 @@
+//! One stream of a source on its way into the writer: parsed or transcoded, muxed, taken out in chunks.
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc::Sender};
+
+use gst::{glib, prelude::*};
+use moothall_core::{Clock, MediaTime};
+
+use crate::{
+    journal::Rendition,
+    record::RecordError,
+    timeline::Format,
+    writer::{Chunk, TimeBase, Writer},
+};
+
+/// Pictures whose key frames come every second would overshoot a fragment of two seconds to three: a little
+/// less makes exactly two.
+const VIDEO_FRAGMENT_MS: u64 = 1_800;
+const AUDIO_FRAGMENT_MS: u64 = 2_000;
+const CHUNK_MS: u64 = 500;
+/// How much a stream may be ahead of the other one in a badly interleaved file.
+const QUEUE_MS: u64 = 5_000;
+/// Media time and wall clock of a live source may drift apart by this much before the connection is given
+/// up, so that the next one sets them right.
+const MAX_DRIFT_US: i64 = 10_000_000;
+
+const VIDEO_PARSED: &str = "queue name=in ! h264parse ! video/x-h264,stream-format=avc,alignment=au \
+    ! cmafmux name=mux ! appsink name=out";
+/// Matroska has no decode times.
+const VIDEO_PARSED_UNTIMED: &str = "queue name=in ! h264parse ! h264timestamper \
+    ! video/x-h264,stream-format=avc,alignment=au ! cmafmux name=mux ! appsink name=out";
+const VIDEO_TRANSCODED: &str = "queue name=in ! decodebin ! videoconvert ! deinterlace ! video/x-raw,format=I420 \
+    ! x264enc tune=zerolatency speed-preset=veryfast bitrate=2500 key-int-max=250 ! video/x-h264,profile=main \
+    ! h264parse ! video/x-h264,stream-format=avc,alignment=au ! cmafmux name=mux ! appsink name=out";
+const AUDIO_PARSED: &str = "queue name=in ! aacparse ! audio/mpeg,mpegversion=4,stream-format=raw \
+    ! cmafmux name=mux ! appsink name=out";
+const AUDIO_TRANSCODED: &str = "queue name=in ! decodebin ! audioconvert ! audioresample \
+    ! audio/x-raw,rate=48000,channels=[1,2] ! avenc_aac bitrate=128000 ! aacparse \
+    ! audio/mpeg,mpegversion=4,stream-format=raw ! cmafmux name=mux ! appsink name=out";
+
+/// What the threads of the pipeline tell the one that waits for it.
+pub(crate) enum Event {
+    /// An encoder asks to be let in; it may still be refused.
+    Asked,
+    Connected,
+    Stream { rendition: Rendition, codec: String, transcoded: bool },
+    Recorded { end: MediaTime },
+    BranchEnded,
+    Failed(RecordError),
+}
+
+/// What every branch of one connection shares.
+pub(crate) struct Shared {
+    pub writer: Mutex<Writer>,
+    pub events: Sender<Event>,
+    pub base: Mutex<Base>,
+}
+
+/// How this connection's running time becomes media time.
+pub(crate) enum Base {
+    File(chrono::DateTime<chrono::Utc>),
+    /// Nothing has come yet.
+    Waiting(Clock),
+    Live { base: TimeBase, clock: Clock },
+}
+
+impl Shared {
+    pub(crate) fn tell(&self, event: Event) {
+        // Nobody listens any more once the recording has ended.
+        let _ = self.events.send(event);
+    }
+
+    /// The first sample of a live connection ties running time to the wall clock, for all its streams.
+    fn arrived(&self, running_us: i64) {
+        let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Base::Waiting(clock) = &*base {
+            let clock = clock.clone();
+            *base = Base::Live { base: TimeBase::Live { wall: clock.now(), running_us }, clock };
+        }
+    }
+
+    fn time_base(&self, running_us: i64) -> TimeBase {
+        self.arrived(running_us);
+        match &*self.base.lock().unwrap_or_else(PoisonError::into_inner) {
+            Base::File(epoch) => TimeBase::File { epoch: *epoch },
+            Base::Waiting(clock) => TimeBase::Live { wall: clock.now(), running_us },
+            Base::Live { base, .. } => *base,
+        }
+    }
+
+    /// By how much the source's own times have run away from the wall clock.
+    fn check_drift(&self, running_us: i64) -> Result<(), RecordError> {
+        let base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
+        let Base::Live { base: TimeBase::Live { wall, running_us: first_us }, clock } = &*base else {
+            return Ok(());
+        };
+        let passed_us = clock.now().signed_duration_since(wall).num_microseconds().unwrap_or(0);
+        let drift_us = running_us.saturating_sub(*first_us).saturating_sub(passed_us);
+        if drift_us.abs() > MAX_DRIFT_US {
+            return Err(RecordError::Drift { drift_s: drift_us / 1_000_000 });
+        }
+        Ok(())
+    }
+}
+
+/// Whether browsers play the stream as it is.
+fn plays_as_it_is(rendition: Rendition, structure: &gst::StructureRef) -> bool {
+    match rendition {
+        Rendition::Video => {
+            let profile = structure.get::<&str>("profile").unwrap_or("main");
+            structure.name() == "video/x-h264"
+                && !["4:2:2", "4:4:4", "high-10", "intra"].iter().any(|unplayable| profile.contains(unplayable))
+        }
+        Rendition::Audio => {
+            structure.name() == "audio/mpeg"
+                && matches!(structure.get::<i32>("mpegversion"), Ok(2 | 4))
+                && structure.get::<&str>("stream-format").is_ok_and(|format| matches!(format, "adts" | "raw"))
+        }
+    }
+}
+
+/// Puts a branch behind `pad`, which gives a stream of the rendition's kind; gives the pad at its entry.
+pub(crate) fn add(
+    pipeline: &gst::Pipeline,
+    pad: &gst::Pad,
+    rendition: Rendition,
+    live: bool,
+    shared: &Arc<Shared>,
+) -> Result<gst::Pad, glib::BoolError> {
+    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    let parsed = caps.structure(0).is_some_and(|structure| plays_as_it_is(rendition, structure));
+    let description = match (rendition, parsed) {
+        (Rendition::Video, true) if has_matroska(pipeline) => VIDEO_PARSED_UNTIMED,
+        (Rendition::Video, true) => VIDEO_PARSED,
+        (Rendition::Video, false) => VIDEO_TRANSCODED,
+        (Rendition::Audio, true) => AUDIO_PARSED,
+        (Rendition::Audio, false) => AUDIO_TRANSCODED,
+    };
+    let bin = gst::parse::bin_from_description(description, false)
+        .map_err(|error| glib::bool_error!("{error}"))?;
+    let part = |name: &str| bin.by_name(name).ok_or_else(|| glib::bool_error!("the branch has no {name}"));
+    let (queue, mux, sink) = (part("in")?, part("mux")?, part("out")?);
+
+    queue.set_property("max-size-time", QUEUE_MS * 1_000_000);
+    queue.set_property("max-size-bytes", 0_u32);
+    queue.set_property("max-size-buffers", 0_u32);
+    let fragment_ms = if rendition == Rendition::Video { VIDEO_FRAGMENT_MS } else { AUDIO_FRAGMENT_MS };
+    mux.set_property("fragment-duration", fragment_ms * 1_000_000);
+    mux.set_property("chunk-duration", CHUNK_MS * 1_000_000);
+    // Nobody can ask a stream that is passed on for a key frame.
+    mux.set_property("send-force-keyunit", !parsed);
+    mux.set_property_from_str("write-edts-mode", "never");
+    if live {
+        mux.set_property("latency", 1_000_000_000_u64);
+    }
+    let mux_pad = mux.static_pad("sink").ok_or_else(|| glib::bool_error!("the muxer has no sink pad"))?;
+    take_out(sink, mux_pad, rendition, !parsed, shared)?;
+
+    let entry = queue.static_pad("sink").ok_or_else(|| glib::bool_error!("the queue has no sink pad"))?;
+    let entry = gst::GhostPad::with_target(&entry)?;
+    let arriving = Arc::clone(shared);
+    entry.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        if let Some(gst::PadProbeData::Buffer(buffer)) = &info.data
+            && let Some(segment) = pad.sticky_event::<gst::event::Segment>(0)
+            && let Some(running_us) = running_us(segment.segment(), buffer)
+        {
+            arriving.arrived(running_us);
+            return gst::PadProbeReturn::Remove;
+        }
+        gst::PadProbeReturn::Ok
+    });
+    bin.add_pad(&entry)?;
+    pipeline.add(&bin)?;
+    bin.sync_state_with_parent()?;
+    pad.link(&entry).map_err(|error| glib::bool_error!("{error}"))?;
+    Ok(entry.upcast())
+}
+
+fn has_matroska(pipeline: &gst::Pipeline) -> bool {
+    pipeline
+        .iterate_recurse()
+        .into_iter()
+        .flatten()
+        .any(|element| element.factory().is_some_and(|factory| factory.name() == "matroskademux"))
+}
+
+fn take_out(
+    sink: gst::Element,
+    mux_pad: gst::Pad,
+    rendition: Rendition,
+    transcoded: bool,
+    shared: &Arc<Shared>,
+) -> Result<(), glib::BoolError> {
+    let sink = sink.downcast::<gst_app::AppSink>().map_err(|_| glib::bool_error!("out is no appsink"))?;
+    sink.set_buffer_list(true);
+    sink.set_property("sync", false);
+    // It is added while others run already; waiting for its first buffer could wait for ever.
+    sink.set_property("async", false);
+    let mux_pad = mux_pad.downgrade();
+    let (writing, ending) = (Arc::clone(shared), Arc::clone(shared));
+    sink.set_callbacks(
+        gst_app::AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                let format = mux_pad.upgrade().and_then(|pad| pad.current_caps()).map(|caps| format(&caps));
+                write(&writing, rendition, &sample, format, transcoded).map_err(|error| {
+                    writing.tell(Event::Failed(error));
+                    gst::FlowError::Error
+                })?;
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .eos(move |_| ending.tell(Event::BranchEnded))
+            .build(),
+    );
+    Ok(())
+}
+
+fn format(caps: &gst::CapsRef) -> Format {
+    let size = |name| {
+        let size = caps.structure(0).and_then(|structure| structure.get::<i32>(name).ok());
+        size.and_then(|size| u32::try_from(size).ok())
+    };
+    Format {
+        codec: gst_pbutils::codec_utils_caps_get_mime_codec(caps).map(Into::into).unwrap_or_default(),
+        resolution: size("width").zip(size("height")),
+    }
+}
+
+/// Takes a buffer list of the muxer apart: an init file is DISCONT and HEADER, the head of a segment HEADER,
+/// the head of a further chunk HEADER and DELTA_UNIT; what follows belongs to the chunk.
+fn write(
+    shared: &Shared,
+    rendition: Rendition,
+    sample: &gst::Sample,
+    format: Option<Format>,
+    transcoded: bool,
+) -> Result<(), RecordError> {
+    let list = sample.buffer_list().ok_or(RecordError::Muxer("no buffer list"))?;
+    let segment = sample.segment().ok_or(RecordError::Muxer("no segment"))?;
+    let mut init = None;
+    let mut heads: Vec<(Chunk<'static>, Vec<u8>)> = Vec::new();
+    for buffer in list.iter() {
+        let data = buffer.map_readable().map_err(|_| RecordError::Muxer("an unreadable buffer"))?;
+        let flags = buffer.flags();
+        if flags.contains(gst::BufferFlags::DISCONT | gst::BufferFlags::HEADER) {
+            init = Some(data.to_vec());
+            continue;
+        }
+        if flags.contains(gst::BufferFlags::HEADER) {
+            let chunk = Chunk {
+                running_us: running_us(segment, buffer).ok_or(RecordError::Muxer("a chunk without time"))?,
+                duration_us: buffer.duration().map_or(0, |duration| duration.useconds() as i64),
+                starts_segment: !flags.contains(gst::BufferFlags::DELTA_UNIT),
+                bytes: &[],
+            };
+            heads.push((chunk, Vec::new()));
+        }
+        let (_, bytes) = heads.last_mut().ok_or(RecordError::Muxer("samples without a head"))?;
+        bytes.extend_from_slice(&data);
+    }
+    let Some((first, _)) = heads.first() else { return Ok(()) };
+    shared.check_drift(first.running_us)?;
+    let base = shared.time_base(first.running_us);
+    let mut writer = shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+    if !writer.has_begun() {
+        writer.begin(base)?;
+    }
+    if let Some(init) = init {
+        let format = format.ok_or(RecordError::Muxer("no caps"))?;
+        shared.tell(Event::Stream { rendition, codec: format.codec.clone(), transcoded });
+        writer.init(rendition, &init, format)?;
+    }
+    for (chunk, bytes) in &heads {
+        let end_us = writer.chunk(rendition, &Chunk { bytes, ..*chunk })?;
+        shared.tell(Event::Recorded { end: MediaTime::from_ms(end_us / 1_000) });
+    }
+    Ok(())
+}
+
+fn running_us(segment: &gst::Segment, buffer: &gst::BufferRef) -> Option<i64> {
+    let segment = segment.downcast_ref::<gst::ClockTime>()?;
+    match segment.to_running_time_full(buffer.pts()?)? {
+        gst::Signed::Positive(time) => i64::try_from(time.useconds()).ok(),
+        gst::Signed::Negative(time) => i64::try_from(time.useconds()).ok().map(|time| -time),
+    }
+}

@@ -1,0 +1,130 @@
+use std::path::Path;
+
+use gst::prelude::*;
+use moothall_core::MediaTime;
+
+use crate::{
+    decode::{AudioError, Decoder, SAMPLE_RATE},
+    journal::Rendition,
+    timeline::{Segment, Timeline},
+};
+
+/// Sound that is further than this from where its piece would go on begins a new piece.
+const GAP_US: i64 = 40_000;
+
+/// Sound without a gap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AudioPiece {
+    pub start: MediaTime,
+    /// From -1 to 1, at [`SAMPLE_RATE`].
+    pub samples: Vec<f32>,
+}
+
+impl AudioPiece {
+    pub fn end(&self) -> MediaTime {
+        self.start + us_of(self.samples.len()) / 1_000
+    }
+}
+
+/// Decodes the recorded sound from `from` on, at most `max_ms` of it, gaps not counted. Where there is a gap
+/// at `from` it begins after the gap. Nothing comes back once there is no more closed segment.
+///
+/// # Errors
+/// If a segment file cannot be read. One that cannot be decoded is passed over with a warning.
+pub fn read_audio(timeline: &Timeline, from: MediaTime, max_ms: i64) -> Result<Vec<AudioPiece>, AudioError> {
+    let from_us = from.ms() * 1_000;
+    let segments = timeline.segments(Rendition::Audio);
+    let first = segments.partition_point(|segment| segment.end_us() <= from_us);
+    let mut wanted_us = max_ms.clamp(0, MediaTime::MAX.ms()) * 1_000;
+    let mut last = first;
+    let mut until_us = from_us;
+    while let Some(segment) = segments.get(last)
+        && wanted_us > 0
+    {
+        let start_us = segment.start_us.max(from_us);
+        let taken_us = (segment.end_us() - start_us).clamp(0, wanted_us);
+        (wanted_us, until_us, last) = (wanted_us - taken_us, start_us + taken_us, last + 1);
+    }
+    // A decoder needs the frame before the first; the segment before has it.
+    let first = match (first.checked_sub(1).and_then(|before| segments.get(before)), segments.get(first)) {
+        (Some(before), Some(this)) if before.init == this.init => first - 1,
+        _ => first,
+    };
+    let mut pieces = Vec::new();
+    for group in segments[first..last].chunk_by(|a, b| a.init == b.init) {
+        decode(timeline, group, from_us, until_us, &mut pieces)?;
+    }
+    Ok(pieces)
+}
+
+fn decode(
+    timeline: &Timeline,
+    group: &[Segment],
+    from_us: i64,
+    until_us: i64,
+    pieces: &mut Vec<AudioPiece>,
+) -> Result<(), AudioError> {
+    let Some(first) = group.first() else { return Ok(()) };
+    let folder = timeline.dir().join(Rendition::Audio.folder());
+    let mut bytes = read(&folder.join(&first.init), u64::MAX)?;
+    for segment in group {
+        bytes.extend(read(&folder.join(&segment.file), segment.bytes)?);
+    }
+    let input = gst_app::AppSrc::builder().format(gst::Format::Bytes).build();
+    let decoder = Decoder::new(input.upcast_ref())?;
+    decoder
+        .pipeline
+        .set_state(gst::State::Playing)
+        .map_err(|error| AudioError::Pipeline(error.to_string()))?;
+    input
+        .push_buffer(gst::Buffer::from_slice(bytes))
+        .and_then(|_| input.end_of_stream())
+        .map_err(|error| AudioError::Pipeline(error.to_string()))?;
+    // Of each run the first piece begins anew, so that none reaches over a lost connection.
+    let mut continues = false;
+    while let Some((decode_us, samples)) = decoder.next() {
+        let start_us = decode_us + first.offset_us;
+        let (start_us, samples) = cut(start_us, &samples, from_us, until_us);
+        if samples.is_empty() {
+            continue;
+        }
+        match pieces.last_mut().filter(|piece| {
+            let end_us = piece.start.ms() * 1_000 + us_of(piece.samples.len());
+            continues && (start_us - end_us).abs() < GAP_US
+        }) {
+            Some(piece) => piece.samples.extend_from_slice(samples),
+            None => {
+                pieces.push(AudioPiece { start: MediaTime::from_ms(start_us / 1_000), samples: samples.to_vec() });
+            }
+        }
+        continues = true;
+    }
+    if let Some(reason) = decoder.error() {
+        tracing::warn!(dir = %folder.display(), segment = %first.file, %reason, "sound cannot be decoded");
+    }
+    Ok(())
+}
+
+/// At most so many bytes: what the journal does not tell of is not there.
+fn read(path: &Path, bytes: u64) -> Result<Vec<u8>, AudioError> {
+    let failed = |source| AudioError::Read { path: path.to_owned(), source };
+    let mut data = std::fs::read(path).map_err(failed)?;
+    data.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
+    Ok(data)
+}
+
+/// The part of the samples within `from_us..until_us`, and where it begins.
+fn cut(start_us: i64, samples: &[f32], from_us: i64, until_us: i64) -> (i64, &[f32]) {
+    let length = samples.len();
+    let skipped = count_in(from_us - start_us).min(length);
+    let kept = count_in(until_us - start_us).clamp(skipped, length);
+    (start_us + us_of(skipped), &samples[skipped..kept])
+}
+
+fn us_of(samples: usize) -> i64 {
+    samples as i64 * 1_000_000 / i64::from(SAMPLE_RATE)
+}
+
+fn count_in(us: i64) -> usize {
+    usize::try_from(us.max(0) * i64::from(SAMPLE_RATE) / 1_000_000).unwrap_or(0)
+}

@@ -1,0 +1,128 @@
+//! Synthetic media, and ways to look at what was recorded.
+#![expect(dead_code, reason = "each test binary uses its own part of this")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use gst::prelude::*;
+use moothall_core::Clock;
+use moothall_ingest::*;
+
+/// A picture and a tone, in H.264 with a key frame a second and AAC.
+pub const H264_AAC: &str = "videotestsrc num-buffers={frames} ! video/x-raw,width=320,height=180,framerate=25/1 \
+    ! x264enc key-int-max=25 speed-preset=ultrafast ! h264parse ! queue ! {mux} name=mux ! filesink location={path} \
+    audiotestsrc samplesperbuffer=960 num-buffers={blocks} ! audio/x-raw,rate=48000,channels=2 ! avenc_aac \
+    ! aacparse ! queue ! mux.";
+pub const AAC: &str = "audiotestsrc samplesperbuffer=960 num-buffers={blocks} ! audio/x-raw,rate=48000,channels=1 \
+    ! avenc_aac ! aacparse ! {mux} ! filesink location={path}";
+pub const H264: &str = "videotestsrc num-buffers={frames} ! video/x-raw,width=320,height=180,framerate=25/1 \
+    ! x264enc key-int-max=25 speed-preset=ultrafast ! h264parse ! {mux} ! filesink location={path}";
+pub const VP8_OPUS: &str = "videotestsrc num-buffers={frames} ! video/x-raw,width=320,height=180,framerate=25/1 \
+    ! vp8enc deadline=1 ! queue ! {mux} name=mux ! filesink location={path} \
+    audiotestsrc samplesperbuffer=960 num-buffers={blocks} ! audio/x-raw,rate=48000,channels=2 ! opusenc ! queue ! mux.";
+
+/// Makes a file by a description with places for its length, muxer and path.
+pub fn make(dir: &Path, name: &str, description: &str, mux: &str, seconds: u32) -> PathBuf {
+    init().unwrap();
+    let path = dir.join(name);
+    let description = description
+        .replace("{frames}", &(seconds * 25).to_string())
+        .replace("{blocks}", &(seconds * 50).to_string())
+        .replace("{mux}", mux)
+        .replace("{path}", path.to_str().unwrap());
+    run(&description);
+    path
+}
+
+/// Runs a pipeline of gst-launch's language to its end.
+pub fn run(description: &str) {
+    let pipeline = gst::parse::launch(description).unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+    let message = pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(120), &ends);
+    pipeline.set_state(gst::State::Null).unwrap();
+    match message.expect("the pipeline ends").view() {
+        gst::MessageView::Eos(_) => {}
+        other => panic!("{description}: {other:?}"),
+    }
+}
+
+pub fn epoch() -> DateTime<Utc> {
+    "2026-07-23T22:30:00Z".parse().unwrap()
+}
+
+pub fn options() -> RecordOptions {
+    RecordOptions { clock: Clock::System, file_epoch: epoch(), no_stream_after: Duration::from_secs(10) }
+}
+
+pub fn record_file(path: &Path, dir: &Path) -> Result<Summary, RecordError> {
+    init().unwrap();
+    record(&Source::File(path.to_owned()), dir, &options(), &StopHandle::default(), |_| {})
+}
+
+/// Records a file as a recording that is over.
+pub fn recorded(path: &Path, dir: &Path) -> Timeline {
+    let summary = record_file(path, dir).unwrap();
+    assert_eq!((summary.ending, summary.warnings), (Ending::SourceEnded, vec![]));
+    finish(dir).unwrap();
+    Timeline::open(dir).unwrap()
+}
+
+/// Writes the playlists beside the segments, as a web server would serve them.
+pub fn write_playlists(timeline: &Timeline) {
+    std::fs::write(timeline.dir().join("master.m3u8"), master_playlist(timeline).unwrap()).unwrap();
+    for rendition in timeline.renditions() {
+        let path = timeline.dir().join(rendition.folder()).join("index.m3u8");
+        std::fs::write(path, media_playlist(timeline, rendition).unwrap()).unwrap();
+    }
+}
+
+/// ffprobe, which would wait for minutes on a playlist without an end.
+pub fn ffprobe(path: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("timeout")
+        .args(["60", "ffprobe", "-v", "error", "-of", "csv=p=0", "-allowed_extensions", "ALL"])
+        .args(arguments)
+        .arg(path)
+        .output()
+        .unwrap();
+    said(&output)
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Each segment follows the one before without gap or overlap of more than a sample or two.
+pub fn assert_continuous(segments: &[Segment]) {
+    for pair in segments.windows(2) {
+        let gap_us = pair[1].start_us - (pair[0].start_us + pair[0].duration_us);
+        assert!(gap_us.abs() <= 1_000, "{gap_us} µs between {:?} and {:?}", pair[0], pair[1]);
+        assert!(!pair[1].discontinuity);
+    }
+}
+
+/// Polls until it is so.
+pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !so() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+pub fn shared_data(name: &str) -> Option<PathBuf> {
+    let shared = std::env::var_os("MOOTHALL_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let path = shared.join("data").join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} is not there (set MOOTHALL_SHARED)", path.display());
+    None
+}

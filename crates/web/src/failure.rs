@@ -1,0 +1,147 @@
+//! What goes wrong while a request is answered.
+//!
+//! A handler returns [`Failure`]; which of its variants to use when is told there. It travels to
+//! [`explain`], which writes it as a page or, below `/api/`, as problem details (RFC 9457). Whatever the
+//! program itself did wrong is logged here, once, and never shown.
+
+use std::any::Any;
+
+use askama::Template;
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{Html, IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::{
+    pages::error::{ErrorPage, NotFoundPage},
+    state::AppState,
+};
+
+pub type Result<T> = std::result::Result<T, Failure>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// There is no such thing, or the public may not see it: the two are not told apart.
+    NotFound,
+    /// The address is there but cannot be asked in this way.
+    MethodNotAllowed,
+    /// The request cannot be understood; the text says why and what to do, for the one who asked.
+    BadRequest(String),
+    /// The media is there, the asked range of it is not.
+    RangeNotSatisfiable,
+    /// The program's own fault, already logged.
+    Internal,
+}
+
+impl Failure {
+    /// Logs a fault of the program; the visitor only hears that there was one.
+    fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error, "a request could not be answered");
+        Self::Internal
+    }
+
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::NotFound => "Not found",
+            Self::MethodNotAllowed => "This address cannot be used in that way",
+            Self::BadRequest(_) => "The request could not be understood",
+            Self::RangeNotSatisfiable => "There is no such part of the recording",
+            Self::Internal => "Sorry, something went wrong",
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::NotFound => "There is nothing at this address that the public may see.".to_owned(),
+            Self::MethodNotAllowed => "Pages and data here are read with GET.".to_owned(),
+            Self::BadRequest(detail) => detail.clone(),
+            Self::RangeNotSatisfiable => "The part asked for lies beyond the end.".to_owned(),
+            Self::Internal => "The fault is ours and has been recorded. Try again in a few minutes.".to_owned(),
+        }
+    }
+}
+
+macro_rules! internal {
+    ($($error:ty),+) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::internal(&error)
+            }
+        }
+    )+};
+}
+
+internal!(
+    moothall_store::StoreError,
+    moothall_search::SearchError,
+    moothall_ingest::TimelineError,
+    askama::Error,
+    tokio::task::JoinError,
+    std::io::Error,
+    csv::Error,
+    axum::http::Error
+);
+
+/// Only its status: [`explain`] writes the rest, knowing where it was asked for.
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Answers a request whose handler panicked; the panic itself is logged by the panic hook.
+pub fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    Failure::Internal.into_response()
+}
+
+/// Puts a failure in words.
+pub async fn explain(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let for_programs = request.uri().path().starts_with("/api/");
+    let mut response = next.run(request).await;
+    let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
+    if for_programs { problem(&failure) } else { page(&state, &failure).await }
+}
+
+fn problem(failure: &Failure) -> Response {
+    let status = failure.status();
+    let body = json!({
+        "type": "about:blank",
+        "title": failure.title(),
+        "status": status.as_u16(),
+        "detail": failure.detail(),
+    });
+    let kind = HeaderValue::from_static("application/problem+json");
+    (status, [(header::CONTENT_TYPE, kind)], Json(body)).into_response()
+}
+
+async fn page(state: &AppState, failure: &Failure) -> Response {
+    // The database may be the very thing that failed: then the page does without the council's name.
+    let site = state.site().await.unwrap_or_default();
+    let html = match failure {
+        Failure::NotFound => NotFoundPage { site }.render(),
+        _ => ErrorPage { site, title: failure.title(), text: failure.detail() }.render(),
+    };
+    match html {
+        Ok(html) => (failure.status(), Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the page that explains a failure could not be made");
+            (failure.status(), failure.detail()).into_response()
+        }
+    }
+}

@@ -1,0 +1,33 @@
+use std::{path::PathBuf, sync::Arc};
+
+use moothall_core::Clock;
+use moothall_search::Index;
+use moothall_store::Db;
+
+use crate::{media::Recordings, views::Site};
+
+/// What every handler works with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    pub(crate) db: Db,
+    pub(crate) index: Arc<Index>,
+    pub(crate) recordings: Arc<Recordings>,
+    pub(crate) clock: Clock,
+}
+
+impl AppState {
+    /// `media_dir` holds one folder per meeting, named by the meeting's id.
+    pub fn new(db: Db, index: Arc<Index>, media_dir: PathBuf, clock: Clock) -> Self {
+        Self { db, index, recordings: Arc::new(Recordings::new(media_dir)), clock }
+    }
+
+    /// The frame of a page: headed by the council where there is just one.
+    pub(crate) async fn site(&self) -> Result<Site, moothall_store::StoreError> {
+        let mut councils = self.db.councils().await?;
+        Ok(match (councils.pop(), councils.is_empty()) {
+            (Some(council), true) => Site { name: council.name, ..Site::default() },
+            (Some(_), false) => Site { many_councils: true, ..Site::default() },
+            (None, _) => Site::default(),
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! Brings a meeting in from files, part by part: what is good is kept, what is not is told, and what is
+//! there already is left alone.
+
+mod media;
+mod text;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use chrono::{DateTime, FixedOffset, Utc};
+use moothall_core::{Clock, MeetingId, MeetingState, slugify};
+use moothall_ingest::Source;
+use moothall_store::{AuditEntry, Council, Db, Meeting, Tx};
+use serde_json::json;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+/// What to import; every file is optional.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The council's slug; a council is made where there is none of it.
+    pub council: String,
+    pub committee: String,
+    pub title: String,
+    /// The planned start with the offset that the council's clocks show.
+    pub start: DateTime<FixedOffset>,
+    /// `{committee}-{date}` where absent.
+    pub slug: Option<String>,
+    /// ISO 639-1; found out from the speech where absent.
+    pub language: Option<String>,
+    pub agenda: Option<PathBuf>,
+    pub items: Option<PathBuf>,
+    pub captions: Option<PathBuf>,
+    pub speakers: Option<PathBuf>,
+    pub media: Option<PathBuf>,
+    /// Records the meeting live from here instead.
+    pub source: Option<Source>,
+    /// The text of `source` as it is kept.
+    pub source_text: Option<String>,
+    pub publish: bool,
+}
+
+/// What an import did.
+#[derive(Debug)]
+pub struct Report {
+    pub meeting: Meeting,
+    /// Nothing was new.
+    pub unchanged: bool,
+    /// One line for each part that came in: "agenda: 42 items".
+    pub done: Vec<String>,
+    /// Small troubles, each a sentence.
+    pub warnings: Vec<String>,
+    /// Parts that did not come in, and why.
+    pub failures: Vec<String>,
+}
+
+/// A part of an import whose content is remembered by hash.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Agenda,
+    Items,
+    Speakers,
+    Captions,
+    Media,
+}
+
+impl Part {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Agenda => "agenda",
+            Self::Items => "items",
+            Self::Speakers => "speakers",
+            Self::Captions => "captions",
+            Self::Media => "media",
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Imports one meeting. `progress` hears how much of the media is recorded, from 0 to 1.
+///
+/// # Errors
+/// Where the database fails or the request contradicts itself; troubles with one file are in the report.
+pub async fn import_meeting(
+    db: &Db,
+    media_dir: &Path,
+    clock: &Clock,
+    request: &Request,
+    progress: impl FnMut(f64) + Send + 'static,
+) -> Result<Report> {
+    let now = clock.now();
+    let mut tx = db.begin().await?;
+    let name = council_name(&request.council);
+    let council = tx.ensure_council(&request.council, &name, now).await?;
+    let (meeting, is_new) = find_or_make_meeting(&mut tx, &council, request, now).await?;
+    let mut report =
+        Report { meeting, unchanged: !is_new, done: Vec::new(), warnings: Vec::new(), failures: Vec::new() };
+    text::import(&mut tx, &council, request, &mut report).await?;
+    if request.publish && report.meeting.state != MeetingState::Published && request.source.is_none() {
+        publish(&mut tx, &mut report).await?;
+    }
+    if !report.unchanged {
+        tx.audit(&AuditEntry {
+            id: Uuid::now_v7(),
+            council_id: Some(council.id),
+            user_id: None,
+            made_at: now,
+            action: "meeting.import".to_owned(),
+            subject: report.meeting.id.to_string(),
+            before: None,
+            after: Some(Json(json!({ "slug": report.meeting.slug, "done": report.done }))),
+        })
+        .await?;
+    }
+    tx.commit().await?;
+    if let Some(file) = &request.media {
+        media::import(db, media_dir, clock, file, request.captions.is_none(), &mut report, progress).await?;
+    }
+    Ok(report)
+}
+
+/// "north-wick" is shown as "North Wick" until somebody gives the council its proper name.
+fn council_name(slug: &str) -> String {
+    let capitalised = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    };
+    slug.split('-').map(capitalised).collect::<Vec<_>>().join(" ")
+}
+
+async fn find_or_make_meeting(
+    tx: &mut Tx,
+    council: &Council,
+    request: &Request,
+    now: DateTime<Utc>,
+) -> Result<(Meeting, bool)> {
+    let committee = tx.ensure_committee(council, &request.committee).await?;
+    let starts_at = request.start.to_utc();
+    let plain = request
+        .slug
+        .clone()
+        .unwrap_or_else(|| format!("{}-{}", committee.slug, request.start.format("%Y-%m-%d")));
+    let mut slug = slugify(&plain);
+    if slug.is_empty() {
+        bail!("{plain:?} makes no address: give --slug letters or digits");
+    }
+    let mut found = tx.meeting_by_slug(&slug).await?;
+    // A second meeting of the day has its hour in its address.
+    if request.slug.is_none() && found.as_ref().is_some_and(|meeting| meeting.starts_at != starts_at) {
+        slug = format!("{slug}-{}", request.start.format("%H%M"));
+        found = tx.meeting_by_slug(&slug).await?;
+    }
+    let Some(existing) = found else {
+        let meeting = Meeting {
+            id: MeetingId::new(),
+            council_id: council.id,
+            council_slug: council.slug.clone(),
+            council_name: council.name.clone(),
+            committee_id: committee.id,
+            committee_slug: committee.slug,
+            committee_name: committee.name,
+            slug,
+            title: request.title.clone(),
+            starts_at,
+            utc_offset_s: i64::from(request.start.offset().local_minus_utc()),
+            state: if request.source.is_some() { MeetingState::Scheduled } else { MeetingState::Ended },
+            language: request.language.clone(),
+            source: request.source_text.clone(),
+            upper_case: false,
+            created_at: now,
+        };
+        tx.insert_meeting(&meeting).await?;
+        return Ok((meeting, true));
+    };
+    if existing.committee_id != committee.id {
+        bail!(
+            "the address {slug} belongs to a meeting of {}: give another --slug, or that committee",
+            existing.committee_name
+        );
+    }
+    let updated = Meeting {
+        title: request.title.clone(),
+        starts_at,
+        utc_offset_s: i64::from(request.start.offset().local_minus_utc()),
+        language: request.language.clone().or_else(|| existing.language.clone()),
+        source: request.source_text.clone().or_else(|| existing.source.clone()),
+        ..existing.clone()
+    };
+    let changed = updated != existing;
+    if changed {
+        tx.update_meeting(&updated).await?;
+    }
+    Ok((updated, changed))
+}
+
+async fn publish(tx: &mut Tx, report: &mut Report) -> Result<()> {
+    let (id, from) = (report.meeting.id, report.meeting.state);
+    let to = from
+        .become_state(MeetingState::Published)
+        .with_context(|| format!("{} was not published", report.meeting.slug))?;
+    tx.set_meeting_state(id, from, to).await?;
+    report.meeting.state = to;
+    report.unchanged = false;
+    report.done.push("published".to_owned());
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! The job loop: takes what is due, keeps its lease alive, and records how it went.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Result;
+use moothall_core::Clock;
+use moothall_store::{ClaimedJob, Db, JobKind, StoreError};
+use tokio::sync::watch;
+
+use crate::{Speech, transcribe};
+
+/// How long an idle worker waits before it looks for work again.
+const IDLE: Duration = Duration::from_secs(1);
+/// Several signs of life fit into one lease.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Does jobs, one after the other.
+pub struct Worker {
+    pub db: Db,
+    pub clock: Clock,
+    pub media_dir: PathBuf,
+    pub speech: Arc<Speech>,
+    /// Shown beside the jobs it holds.
+    pub name: String,
+}
+
+impl Worker {
+    /// Works until `stop` says so; the job in hand is finished first.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let claimed = match self.db.claim_job(&self.name, self.clock.now()).await {
+                Ok(claimed) => claimed,
+                Err(error) => {
+                    tracing::error!(%error, "cannot look for work");
+                    None
+                }
+            };
+            match claimed {
+                Some(job) => self.work(&job).await,
+                None => {
+                    tokio::select! {
+                        () = tokio::time::sleep(IDLE) => {}
+                        _ = stop.changed() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn work(&self, job: &ClaimedJob) {
+        let Err(error) = self.attempt(job).await else { return };
+        if matches!(error.downcast_ref(), Some(StoreError::LeaseLost)) {
+            tracing::warn!(job = %job.id, "held up for too long: another worker has the job now");
+            return;
+        }
+        tracing::error!(job = %job.id, meeting = %job.meeting_id, "{error:#}");
+        if let Err(error) = self.db.fail_job(job, &format!("{error:#}"), self.clock.now()).await {
+            tracing::error!(job = %job.id, %error, "cannot record the failure");
+        }
+    }
+
+    /// Does the job, with signs of life beside it.
+    async fn attempt(&self, job: &ClaimedJob) -> Result<()> {
+        let work = match job.kind {
+            JobKind::Transcribe => {
+                transcribe::run(&self.db, self.media_dir.clone(), &self.clock, self.speech.clone(), job)
+            }
+        };
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                outcome = &mut work => return outcome,
+                () = tokio::time::sleep(HEARTBEAT) => self.db.renew_job(job, self.clock.now()).await?,
+            }
+        }
+    }
+}

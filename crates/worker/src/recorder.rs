@@ -1,0 +1,218 @@
+//! Supervises live recorders: every meeting with a live source that is not over has one.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use moothall_core::{Clock, MeetingId, MeetingState, RecordingId};
+use moothall_ingest::{Progress, RecordOptions, Rendition, Source, StopHandle, Timeline};
+use moothall_store::{Db, JobKind, Meeting, NewJob, Recording};
+use tokio::{runtime::Handle, sync::watch};
+
+use crate::{priority, recording_dir};
+
+/// How often the supervisor compares what shall be recorded with what is.
+const POLL: Duration = Duration::from_secs(1);
+/// A source that fails is tried again after this; one that merely ended, at once.
+const RETRY: Duration = Duration::from_secs(2);
+/// How long an encoder may send neither picture nor sound.
+const NO_STREAM_AFTER: Duration = Duration::from_secs(10);
+/// How often the database hears how long the recording is.
+const SAVE_EVERY: Duration = Duration::from_secs(2);
+
+/// All live recorders of this process.
+pub struct Recorders {
+    pub db: Db,
+    pub clock: Clock,
+    pub media_dir: PathBuf,
+}
+
+struct Running {
+    stop: StopHandle,
+    thread: JoinHandle<()>,
+}
+
+impl Recorders {
+    /// Supervises until `stop` says so; then every recorder writes what it has and ends.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        let mut running: HashMap<MeetingId, Running> = HashMap::new();
+        while !*stop.borrow() {
+            match self.db.meetings_with_source().await {
+                Ok(wanted) => self.compare(&mut running, wanted).await,
+                Err(error) => tracing::error!(%error, "cannot see which meetings are to be recorded"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                _ = stop.changed() => {}
+            }
+        }
+        for recorder in running.values() {
+            recorder.stop.stop();
+        }
+        for (_, recorder) in running {
+            join(recorder.thread).await;
+        }
+    }
+
+    async fn compare(&self, running: &mut HashMap<MeetingId, Running>, wanted: Vec<Meeting>) {
+        let over: Vec<MeetingId> =
+            running.keys().filter(|id| wanted.iter().all(|meeting| meeting.id != **id)).copied().collect();
+        for id in over {
+            if let Some(recorder) = running.remove(&id) {
+                recorder.stop.stop();
+                join(recorder.thread).await;
+                if let Err(error) = self.end(id).await {
+                    tracing::error!(meeting = %id, "cannot end the recording: {error:#}");
+                }
+            }
+        }
+        for meeting in wanted {
+            if !running.contains_key(&meeting.id) {
+                running.insert(meeting.id, self.start(meeting));
+            }
+        }
+    }
+
+    fn start(&self, meeting: Meeting) -> Running {
+        let stop = StopHandle::default();
+        let recorder = Recorder {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            dir: recording_dir(&self.media_dir, meeting.id),
+            meeting,
+            stop: stop.clone(),
+            runtime: Handle::current(),
+            saved_at: None,
+        };
+        // GStreamer's threads report to this one, which blocks: it must not be one of tokio's.
+        let thread = std::thread::spawn(move || recorder.run());
+        Running { stop, thread }
+    }
+
+    /// The meeting is over: its playlists end, and its transcript may.
+    async fn end(&self, meeting: MeetingId) -> Result<()> {
+        let dir = recording_dir(&self.media_dir, meeting);
+        if Timeline::open(&dir)?.epoch().is_none() {
+            return Ok(());
+        }
+        let finished = dir.clone();
+        tokio::task::spawn_blocking(move || moothall_ingest::finish(&finished)).await??;
+        save(&self.db, meeting, &dir).await
+    }
+}
+
+async fn join(thread: JoinHandle<()>) {
+    // A recorder that panicked has told so itself.
+    let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+}
+
+/// Brings the database's row up to date with the journal.
+async fn save(db: &Db, meeting: MeetingId, dir: &std::path::Path) -> Result<()> {
+    let timeline = Timeline::open(dir)?;
+    let Some(epoch) = timeline.epoch() else { return Ok(()) };
+    let mut tx = db.begin().await?;
+    tx.save_recording(&Recording {
+        id: RecordingId::new(),
+        meeting_id: meeting,
+        epoch,
+        duration_ms: timeline.duration().ms(),
+        has_video: timeline.renditions().contains(&Rendition::Video),
+        finished: timeline.is_finished(),
+        transcribed_ms: 0,
+    })
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// One meeting's recorder, on a thread of its own.
+struct Recorder {
+    db: Db,
+    clock: Clock,
+    dir: PathBuf,
+    meeting: Meeting,
+    stop: StopHandle,
+    runtime: Handle,
+    saved_at: Option<Instant>,
+}
+
+impl Recorder {
+    /// One connection after the other, until stopped.
+    fn run(mut self) {
+        let slug = self.meeting.slug.clone();
+        let source: Source = match self.meeting.source.as_deref().unwrap_or_default().parse() {
+            Ok(source) => source,
+            Err(error) => {
+                tracing::error!(meeting = %slug, "cannot record: {error}");
+                return;
+            }
+        };
+        let options = RecordOptions {
+            clock: self.clock.clone(),
+            file_epoch: self.meeting.starts_at,
+            no_stream_after: NO_STREAM_AFTER,
+        };
+        let stop = self.stop.clone();
+        let dir = self.dir.clone();
+        let mut last_complaint = String::new();
+        while !stop.is_stopped() {
+            match moothall_ingest::record(&source, &dir, &options, &stop, |event| self.hear(&event)) {
+                Ok(summary) => {
+                    for warning in &summary.warnings {
+                        tracing::warn!(meeting = %slug, "{warning}");
+                    }
+                    tracing::info!(meeting = %slug, upto = %summary.end, "the connection ended");
+                    last_complaint.clear();
+                }
+                Err(error) => {
+                    // The same trouble every two seconds would bury the rest of the log.
+                    let complaint = error.to_string();
+                    if complaint != last_complaint {
+                        tracing::error!(meeting = %slug, "{complaint}");
+                        last_complaint = complaint;
+                    }
+                    let deadline = Instant::now() + RETRY;
+                    while !stop.is_stopped() && Instant::now() < deadline {
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, event: &Progress) {
+        match event {
+            Progress::Listening { port } => {
+                tracing::info!(meeting = %self.meeting.slug, port, "waiting for an encoder");
+            }
+            Progress::Recorded { .. } if self.saved_at.is_none_or(|at| at.elapsed() >= SAVE_EVERY) => {
+                self.saved_at = Some(Instant::now());
+                let runtime = self.runtime.clone();
+                if let Err(error) = runtime.block_on(self.save()) {
+                    tracing::error!(meeting = %self.meeting.slug, "cannot save how far the recording is: {error:#}");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn save(&mut self) -> Result<()> {
+        save(&self.db, self.meeting.id, &self.dir).await?;
+        if self.meeting.state == MeetingState::Scheduled {
+            let now = self.clock.now();
+            let mut tx = self.db.begin().await?;
+            tx.set_meeting_state(self.meeting.id, MeetingState::Scheduled, MeetingState::Live)
+                .await
+                .context("the meeting could not go live")?;
+            let job =
+                NewJob { kind: JobKind::Transcribe, meeting_id: self.meeting.id, priority: priority::LIVE };
+            tx.enqueue(&job, now).await?;
+            tx.commit().await?;
+            self.meeting.state = MeetingState::Live;
+        }
+        Ok(())
+    }
+}

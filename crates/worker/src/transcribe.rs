@@ -1,0 +1,153 @@
+//! The job that writes down what was said: it works through a recording's audio by cursor, a slice at a
+//! time, and commits each slice's captions together with the cursor.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context, Result};
+use chrono::TimeDelta;
+use moothall_core::{Caption, CaptionId, Clock, MediaTime};
+use moothall_ingest::{Timeline, read_audio};
+use moothall_store::{ClaimedJob, Db, Meeting, Recording};
+use moothall_transcribe::{Mode, Models, Options, Transcriber};
+
+use crate::{
+    recording_dir,
+    turns::{Spoken, gather},
+};
+
+/// So much sound at once: long enough that all decoders have work, short enough that little is lost with a
+/// worker and that a live meeting waits no longer for its turn.
+const SLICE_MS: i64 = 120_000;
+/// How long to wait for more of a recording that goes on.
+const WAIT_FOR_MORE: TimeDelta = TimeDelta::seconds(3);
+
+/// Speech recognition as it is configured; the model is loaded when it is first needed.
+pub struct Speech {
+    models: Models,
+    model: String,
+    mode: Mode,
+    loaded: Mutex<Option<(Option<String>, Arc<Transcriber>)>>,
+}
+
+impl Speech {
+    pub fn new(models: Models, model: &str, mode: Mode) -> Self {
+        Self { models, model: model.to_owned(), mode, loaded: Mutex::new(None) }
+    }
+
+    /// The transcriber for a language; kept until another language is asked for.
+    fn transcriber(&self, language: Option<String>) -> Result<Arc<Transcriber>> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, transcriber)) = &*loaded
+            && *of == language
+        {
+            return Ok(transcriber.clone());
+        }
+        let options = Options { mode: self.mode, language: language.clone(), threads: None };
+        let transcriber = Arc::new(Transcriber::load(&self.models, &self.model, &options)?);
+        *loaded = Some((language, transcriber.clone()));
+        Ok(transcriber)
+    }
+}
+
+/// What one slice gave.
+struct Slice {
+    captions: Vec<Caption>,
+    /// Up to where the recording is written down now.
+    position: MediaTime,
+    /// Nothing is left, and nothing more will come.
+    is_end: bool,
+    language: Option<&'static str>,
+}
+
+/// Works through one slice. The job is put back while there is more to come, and ends with the recording.
+pub async fn run(
+    db: &Db,
+    media_dir: PathBuf,
+    clock: &Clock,
+    speech: Arc<Speech>,
+    job: &ClaimedJob,
+) -> Result<()> {
+    let meeting = db.meeting(job.meeting_id).await?.context("the meeting of this job is gone")?;
+    let recording = db.recording(meeting.id).await?.context("the meeting of this job has no recording")?;
+    let marks = db.speaker_marks(meeting.id).await?;
+    let breaks = marks.iter().map(|mark| MediaTime::from_ms(mark.at_ms)).collect();
+    let from = recording.transcribed_ms;
+    let slice = {
+        let (recording, language) = (recording.clone(), meeting.language.clone());
+        tokio::task::spawn_blocking(move || slice(&media_dir, &recording, &speech, language, breaks))
+            .await??
+    };
+
+    let now = clock.now();
+    let mut tx = db.begin().await?;
+    tx.hold_job(job, slice.position.ms(), recording.duration_ms.max(slice.position.ms()), now).await?;
+    if let (None, Some(language)) = (&meeting.language, slice.language) {
+        tx.update_meeting(&Meeting { language: Some(language.to_owned()), ..meeting.clone() }).await?;
+    }
+    let captions: Vec<Spoken> = slice.captions.into_iter().map(spoken).collect();
+    let count = captions.len();
+    if !captions.is_empty() {
+        let previous = tx.last_turn(meeting.id).await?;
+        let (turns, captions) = gather(previous, &marks, captions);
+        tx.append_transcript(meeting.id, &turns, &captions).await?;
+    }
+    tx.set_transcribed(meeting.id, slice.position.ms()).await?;
+    if slice.is_end {
+        tx.finish_job(job).await?;
+    } else {
+        let more_is_there =
+            slice.position.ms() > from && slice.position.ms() + SLICE_MS < recording.duration_ms;
+        let run_after = if recording.finished || more_is_there { now } else { now + WAIT_FOR_MORE };
+        tx.put_back_job(job, run_after).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(meeting = %meeting.slug, upto = %slice.position, captions = count, "transcribed");
+    Ok(())
+}
+
+fn slice(
+    media_dir: &std::path::Path,
+    recording: &Recording,
+    speech: &Speech,
+    language: Option<String>,
+    breaks: Vec<MediaTime>,
+) -> Result<Slice> {
+    let from = MediaTime::from_ms(recording.transcribed_ms);
+    let timeline = Timeline::open(&recording_dir(media_dir, recording.meeting_id))?;
+    let pieces = read_audio(&timeline, from, SLICE_MS)?;
+    let is_over = recording.finished || timeline.is_finished();
+    let (mut captions, mut position) = (Vec::new(), from);
+    let mut found_language = None;
+    let length_ms: i64 = pieces.iter().map(|piece| piece.end() - piece.start).sum();
+    // A slice that is not full reached the end of what is recorded.
+    let reaches_end = length_ms < SLICE_MS - 1;
+    let last = pieces.len().saturating_sub(1);
+    for (index, piece) in pieces.iter().enumerate() {
+        let transcriber = speech.transcriber(language.clone())?;
+        let mut stream = transcriber.stream(piece.start).with_breaks(breaks.clone());
+        captions.extend(stream.push(&piece.samples)?);
+        // Behind a gap, and behind the end, nothing follows that a word could belong to.
+        let goes_on = index == last && !(is_over && reaches_end);
+        captions.extend(if goes_on { stream.advance()? } else { stream.flush()? });
+        position = stream.position();
+        found_language = found_language.or(stream.language());
+    }
+    Ok(Slice { captions, position, is_end: is_over && reaches_end, language: found_language })
+}
+
+fn spoken(caption: Caption) -> Spoken {
+    Spoken {
+        id: CaptionId::new(),
+        start_ms: caption.start_ms,
+        end_ms: caption.end_ms,
+        text: caption.text,
+        words: caption.words,
+        confidence: caption.confidence.map(f64::from),
+        corrected: false,
+        speaker: None,
+        new_turn: false,
+    }
+}
