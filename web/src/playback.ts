@@ -171,7 +171,7 @@ export class Playback {
     if (!mayRetry) return;
     const button = document.createElement("button");
     button.type = "button";
-    button.className = "govuk-button govuk-button--secondary";
+    button.className = "govuk-button";
     button.textContent = "Try again";
     button.addEventListener("click", () => this.retry());
     message.append(document.createElement("br"), button);

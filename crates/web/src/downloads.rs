@@ -127,14 +127,14 @@ fn table(record: &Record) -> Result<String> {
         let speaker = speaker.and_then(|id| speakers.get(&id).copied());
         let item = record.item_at(caption.start_ms);
         table.write_record([
-            &caption.start_ms.to_string(),
-            &caption.end_ms.to_string(),
-            speaker.map_or("", |speaker| &speaker.name),
+            caption.start_ms.to_string().as_str(),
+            caption.end_ms.to_string().as_str(),
+            speaker.map_or("", |speaker| speaker.name.as_str()),
             speaker.and_then(|speaker| speaker.role.as_deref()).unwrap_or(""),
-            item.map_or("", |item| &item.number),
-            item.map_or("", |item| &item.title),
-            &caption.text.replace('\n', " "),
-            &caption.id.to_string(),
+            item.map_or("", |item| item.number.as_str()),
+            item.map_or("", |item| item.title.as_str()),
+            caption.text.replace('\n', " ").as_str(),
+            caption.id.to_string().as_str(),
         ])?;
     }
     let bytes = table.into_inner().map_err(|error| error.into_error())?;

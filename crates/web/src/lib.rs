@@ -15,6 +15,9 @@ mod record;
 mod state;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 use axum::{
     Router,
     extract::State,

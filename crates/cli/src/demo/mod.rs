@@ -1,6 +1,7 @@
 //! The fictional council behind `moothall demo`: its debate, written in `script.toml`, is spoken by flite and
 //! filmed by [`studio`], and [`live`] sends the film to an SRT listener as an encoder in a chamber would.
 
+pub mod clerk;
 mod elements;
 mod film;
 pub mod live;

@@ -1,0 +1,156 @@
+//! Configuration: `moothall.toml`, overridden by `MOOTHALL_*` variables, overridden by flags.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use moothall_store::Db;
+use moothall_transcribe::{Mode, Models};
+use serde::Deserialize;
+
+const FILE: &str = "moothall.toml";
+
+/// What every command takes. A variable counts where the flag is absent.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Configuration file [default: moothall.toml, where there is one]
+    #[arg(long, global = true, env = "MOOTHALL_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder for database, recordings, index and models [default: data]
+    #[arg(long, global = true, env = "MOOTHALL_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// sqlite:PATH or postgres://… [default: moothall.db in the data folder]
+    #[arg(long, global = true, env = "MOOTHALL_DATABASE", value_name = "URL", hide_env_values = true)]
+    database: Option<String>,
+    /// Folder of the speech models [default: models in the data folder]
+    #[arg(long, global = true, env = "MOOTHALL_MODELS", value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// Speech model [default: base]
+    #[arg(long, global = true, env = "MOOTHALL_MODEL", value_name = "NAME")]
+    model: Option<String>,
+    /// How speech is recognised [default: fast]
+    #[arg(long, global = true, env = "MOOTHALL_MODE", value_enum)]
+    mode: Option<ModeArg>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ModeArg {
+    Fast,
+    Accurate,
+}
+
+/// What may stand in the file; the names are those of the flags.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    data: Option<PathBuf>,
+    database: Option<String>,
+    models: Option<PathBuf>,
+    model: Option<String>,
+    mode: Option<ModeArg>,
+    listen: Option<SocketAddr>,
+}
+
+/// What holds, after file, variables and flags.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub data: PathBuf,
+    pub database: String,
+    pub models: PathBuf,
+    pub model: String,
+    pub mode: Mode,
+    /// From the file; `--listen` and its variable belong to the commands that listen.
+    pub listen: Option<SocketAddr>,
+}
+
+impl Settings {
+    pub fn load(args: ConfigArgs) -> Result<Self> {
+        let file = match &args.config {
+            Some(path) => read(path)?.with_context(|| format!("there is no file {}", path.display()))?,
+            None => read(Path::new(FILE))?.unwrap_or_default(),
+        };
+        let data = args.data.or(file.data).unwrap_or_else(|| PathBuf::from("data"));
+        let database = args
+            .database
+            .or(file.database)
+            .unwrap_or_else(|| format!("sqlite:{}", data.join("moothall.db").display()));
+        Ok(Self {
+            database,
+            models: args.models.or(file.models).unwrap_or_else(|| data.join("models")),
+            model: args.model.or(file.model).unwrap_or_else(|| "base".to_owned()),
+            mode: match args.mode.or(file.mode) {
+                Some(ModeArg::Accurate) => Mode::Accurate,
+                Some(ModeArg::Fast) | None => Mode::Fast,
+            },
+            listen: file.listen,
+            data,
+        })
+    }
+
+    pub fn media_dir(&self) -> PathBuf {
+        self.data.join("media")
+    }
+
+    pub fn index_dir(&self) -> PathBuf {
+        self.data.join("index")
+    }
+
+    pub fn models(&self) -> Models {
+        Models::new(&self.models)
+    }
+
+    /// Makes the data folder and opens the database, which brings its schema up to date.
+    pub async fn open_database(&self) -> Result<Db> {
+        fs::create_dir_all(&self.data).with_context(|| {
+            format!("cannot make the data folder {}; give another --data", self.data.display())
+        })?;
+        Ok(Db::connect(&self.database).await?)
+    }
+}
+
+fn read(path: &Path) -> Result<Option<ConfigFile>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    toml::from_str(&text).map(Some).with_context(|| format!("{} is not as it should be", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Settings> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("moothall.toml");
+        fs::write(&file, text)?;
+        Settings::load(ConfigArgs {
+            config: Some(file),
+            data: None,
+            database: None,
+            models: None,
+            model: Some("tiny.en".to_owned()),
+            mode: None,
+        })
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let settings = load("data = '/srv/moothall'\nmodel = 'base'\nlisten = '127.0.0.1:9000'").unwrap();
+        assert_eq!(settings.model, "tiny.en");
+        assert_eq!(settings.database, "sqlite:/srv/moothall/moothall.db");
+        assert_eq!(settings.listen, Some(([127, 0, 0, 1], 9000).into()));
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it() {
+        let error = format!("{:#}", load("modle = 'base'").unwrap_err());
+        assert!(error.contains("modle") && error.contains("moothall.toml"), "{error}");
+    }
+}

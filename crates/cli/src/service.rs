@@ -1,0 +1,151 @@
+//! The running program: pages, recorders, workers and the feeding of the index, in one process.
+
+use std::{io::ErrorKind, net::SocketAddr, sync::Arc};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use moothall_core::Clock;
+use moothall_search::Index;
+use moothall_store::Db;
+use moothall_web::AppState;
+use moothall_worker::{Indexer, Recorders, Speech, Worker};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::config::Settings;
+
+/// What one process does of the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Pages, API and media
+    Web,
+    /// Live recorders
+    Record,
+    /// Transcription
+    Work,
+}
+
+impl Role {
+    pub const ALL: [Self; 3] = [Self::Web, Self::Record, Self::Work];
+}
+
+/// Parts that run until they are told to stop.
+pub struct Service {
+    tasks: JoinSet<Result<()>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Service {
+    /// Starts the parts. Returns once the pages can be reached.
+    pub async fn start(
+        settings: &Settings,
+        db: &Db,
+        clock: &Clock,
+        listen: SocketAddr,
+        roles: &[Role],
+    ) -> Result<Self> {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        if roles.contains(&Role::Web) {
+            let listener = bind(listen).await?;
+            let index = open_index(settings).await?;
+            let state = AppState::new(db.clone(), index.clone(), settings.media_dir(), clock.clone());
+            let indexer = Indexer { db: db.clone(), index };
+            let feed_until = stopped.clone();
+            tasks.spawn(async move {
+                indexer.run(feed_until).await;
+                Ok(())
+            });
+            let mut serve_until = stopped.clone();
+            tasks.spawn(async move {
+                axum::serve(listener, moothall_web::router(state))
+                    .with_graceful_shutdown(async move {
+                        // An error means that the sender is gone, which is a stop as well.
+                        let _ = serve_until.wait_for(|stop| *stop).await;
+                    })
+                    .await
+                    .context("the web server failed")
+            });
+        }
+        if roles.contains(&Role::Record) {
+            let recorders =
+                Recorders { db: db.clone(), clock: clock.clone(), media_dir: settings.media_dir() };
+            let stopped = stopped.clone();
+            tasks.spawn(async move {
+                recorders.run(stopped).await;
+                Ok(())
+            });
+        }
+        if roles.contains(&Role::Work) {
+            let worker = Worker {
+                db: db.clone(),
+                clock: clock.clone(),
+                media_dir: settings.media_dir(),
+                speech: Arc::new(Speech::new(settings.models(), &settings.model, settings.mode)),
+                name: format!("process {}", std::process::id()),
+            };
+            tasks.spawn(async move {
+                worker.run(stopped).await;
+                Ok(())
+            });
+        }
+        Ok(Self { tasks, stop })
+    }
+
+    /// Waits for Ctrl-C, SIGTERM or the failure of a part; then ends everything in order.
+    pub async fn until_stopped(mut self) -> Result<()> {
+        let failed = tokio::select! {
+            signal = stop_signal() => signal.err(),
+            Some(ended) = self.tasks.join_next() => ended.context("a part of the program panicked").and_then(|part| part).err(),
+        };
+        self.stop.send_replace(true);
+        // A browser may hold its connection open for ever, and a transcription lasts; their work is safe.
+        let rest = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                if let Ok(Err(error)) = ended {
+                    tracing::error!("{error:#}");
+                }
+            }
+        };
+        if tokio::time::timeout(GRACE, rest).await.is_err() {
+            tracing::info!("not everything ended in time; unfinished work is taken up at the next start");
+        }
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Long enough to write what the recorders hold.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+
+async fn stop_signal() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        pressed = tokio::signal::ctrl_c() => pressed.context("cannot listen for Ctrl-C")?,
+    }
+    tracing::info!("stopping");
+    Ok(())
+}
+
+async fn bind(listen: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(listen).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => anyhow::anyhow!(
+            "port {} is in use: stop the other program, or give another --listen ADDRESS:PORT",
+            listen.port()
+        ),
+        ErrorKind::PermissionDenied => anyhow::anyhow!(
+            "port {} may only be opened by root: give a --listen port above 1023 and put a proxy in front",
+            listen.port()
+        ),
+        _ => anyhow::Error::new(error).context(format!("cannot listen on {listen}")),
+    })
+}
+
+async fn open_index(settings: &Settings) -> Result<Arc<Index>> {
+    let dir = settings.index_dir();
+    let opened = tokio::task::spawn_blocking(move || Index::open(&dir)).await??;
+    if let Some(reason) = opened.fresh {
+        tracing::info!("{reason}: it is built from the database now");
+    }
+    Ok(Arc::new(opened.index))
+}

@@ -1,0 +1,7 @@
+//! The whole router over a real database, a real index and a recording on disk.
+
+mod api;
+mod data;
+mod media;
+mod pages;
+mod scene;

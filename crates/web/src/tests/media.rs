@@ -1,0 +1,81 @@
+use axum::{
+    body::Body,
+    http::{Request, StatusCode, header},
+};
+
+use super::scene::Town;
+
+#[tokio::test]
+async fn playlists_lead_to_segments() {
+    let town = Town::build().await;
+    let media = format!("/media/{}", town.meeting.id);
+    let master = town.get(&format!("{media}/master.m3u8")).await;
+    assert_eq!(master.header(header::CONTENT_TYPE), "application/vnd.apple.mpegurl");
+    assert_eq!(master.header(header::CACHE_CONTROL), "public, max-age=1");
+    assert!(master.text().contains("a/index.m3u8"), "{}", master.text());
+
+    let playlist = town.get(&format!("{media}/a/index.m3u8")).await.text();
+    assert!(playlist.contains("#EXT-X-PROGRAM-DATE-TIME:2026-02-26T12:00:34"), "{playlist}");
+    assert!(playlist.contains("#EXT-X-DISCONTINUITY\n"), "{playlist}");
+    let segments: Vec<&str> = playlist.lines().filter(|line| line.ends_with(".m4s")).collect();
+    assert_eq!(segments.len(), 3, "{playlist}");
+    for file in segments.into_iter().chain(["init-1-0.mp4", "init-2-0.mp4"]) {
+        let answer = town.get(&format!("{media}/a/{file}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{file}");
+        assert_eq!(answer.bytes.len(), 1_000, "{file}");
+        assert_eq!(answer.header(header::CONTENT_TYPE), "audio/mp4");
+        assert!(answer.header(header::CACHE_CONTROL).contains("immutable"));
+    }
+}
+
+#[tokio::test]
+async fn a_recording_that_grows_is_read_on() {
+    let town = Town::build().await;
+    let journal = town.folder.path().join(format!("media/{}/journal.jsonl", town.meeting.id));
+    let whole = std::fs::read_to_string(&journal).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let playlist = format!("/media/{}/a/index.m3u8", town.meeting.id);
+    for (count, segments) in [(0, None), (6, Some(2)), (8, Some(2)), (9, Some(3))] {
+        std::fs::write(&journal, lines[..count].concat()).unwrap();
+        let answer = town.get(&playlist).await;
+        match segments {
+            None => assert_eq!(answer.status, StatusCode::NOT_FOUND),
+            Some(segments) => assert_eq!(answer.text().matches("#EXTINF").count(), segments, "{count} lines"),
+        }
+        assert_eq!(answer.text().contains("#EXT-X-ENDLIST"), count == lines.len());
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_a_segment() {
+    let town = Town::build().await;
+    let address = format!("/media/{}/a/1-0.m4s", town.meeting.id);
+    let ask = |range: &str| {
+        town.send(Request::get(&address).header(header::RANGE, range).body(Body::empty()).unwrap())
+    };
+    let part = ask("bytes=10-19").await;
+    assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
+    assert_eq!(part.bytes, (10..20).collect::<Vec<u8>>());
+    assert_eq!(part.header(header::CONTENT_RANGE), "bytes 10-19/1000");
+    assert_eq!(ask("bytes=-1").await.bytes.len(), 1);
+    assert_eq!(ask("bytes=1000-").await.status, StatusCode::RANGE_NOT_SATISFIABLE);
+}
+
+#[tokio::test]
+async fn no_address_leads_out_of_the_recording() {
+    let town = Town::build().await;
+    let media = format!("/media/{}", town.meeting.id);
+    for path in [
+        "a/..%2Fjournal.jsonl",
+        "a/journal.jsonl",
+        "a/%2Fetc%2Fpasswd",
+        "a/9-9.m4s",
+        "v/index.m3u8",
+        "x/1-0.m4s",
+        "a/1-0.m4s%00",
+    ] {
+        let answer = town.get(&format!("{media}/{path}")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(town.get("/media/none/master.m3u8").await.status, StatusCode::NOT_FOUND);
+}
