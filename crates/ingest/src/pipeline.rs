@@ -156,3 +156,40 @@ fn srt_source(address: &SrtAddress, shared: &Arc<Shared>) -> Result<gst::Element
     }
     Ok(source)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::{branch::Base, writer::Writer};
+
+    #[test]
+    fn nothing_holds_the_pipeline_once_its_connection_is_gone() {
+        crate::init().unwrap();
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("in.webm");
+        let description = format!(
+            "audiotestsrc num-buffers=200 ! opusenc ! webmmux ! filesink location={}",
+            file.to_str().unwrap()
+        );
+        let maker = gst::parse::launch(&description).unwrap();
+        maker.set_state(gst::State::Playing).unwrap();
+        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+        let wait = gst::ClockTime::from_seconds(60);
+        maker.bus().unwrap().timed_pop_filtered(wait, &ends).unwrap();
+        maker.set_state(gst::State::Null).unwrap();
+
+        let (events, _received) = mpsc::channel();
+        let writer = Mutex::new(Writer::open(&temp.path().join("recording")).unwrap());
+        let base = Mutex::new(Base::File(chrono::DateTime::UNIX_EPOCH));
+        let shared = Arc::new(Shared { writer, events, base });
+        let connection = Connection::new(&Source::File(file), &shared).unwrap();
+        connection.pipeline.set_state(gst::State::Playing).unwrap();
+        connection.pipeline.bus().unwrap().timed_pop_filtered(wait, &ends).unwrap();
+        let pipeline = connection.pipeline.downgrade();
+        drop(connection);
+        assert!(pipeline.upgrade().is_none(), "a closure holds the pipeline");
+        assert_eq!(Arc::strong_count(&shared), 1, "a closure holds the writer");
+    }
+}

@@ -11,6 +11,8 @@ use crate::{
 
 /// Sound that is further than this from where its piece would go on begins a new piece.
 const GAP_US: i64 = 40_000;
+/// One millisecond, below which a reader's cursor would not move on.
+const MIN_SAMPLES: usize = SAMPLE_RATE as usize / 1_000;
 
 /// Sound without a gap.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,17 +29,34 @@ impl AudioPiece {
 }
 
 /// Decodes the recorded sound from `from` on, at most `max_ms` of it, gaps not counted. Where there is a gap
-/// at `from` it begins after the gap. Nothing comes back once there is no more closed segment.
+/// at `from`, or sound that cannot be decoded, it begins after that. Nothing comes back once there is no more
+/// in closed segments; so reading on from the end of the last piece comes to everything.
 ///
 /// # Errors
 /// If a segment file cannot be read. One that cannot be decoded is passed over with a warning.
 pub fn read_audio(timeline: &Timeline, from: MediaTime, max_ms: i64) -> Result<Vec<AudioPiece>, AudioError> {
-    let from_us = from.ms() * 1_000;
     let segments = timeline.segments(Rendition::Audio);
-    let first = segments.partition_point(|segment| segment.end_us() <= from_us);
-    let mut wanted_us = max_ms.clamp(0, MediaTime::MAX.ms()) * 1_000;
-    let mut last = first;
-    let mut until_us = from_us;
+    let max_us = max_ms.clamp(0, MediaTime::MAX.ms()) * 1_000;
+    let mut from_us = from.ms() * 1_000;
+    loop {
+        // Compared in whole milliseconds: less than one of them is no more sound.
+        let first = segments.partition_point(|segment| segment.end().ms() * 1_000 <= from_us);
+        let (last, until_us) = window(segments, first, from_us, max_us);
+        let mut pieces = Vec::new();
+        for group in segments[with_the_one_before(segments, first)..last].chunk_by(|a, b| a.init == b.init) {
+            decode(timeline, group, from_us, until_us, &mut pieces)?;
+        }
+        pieces.retain(|piece| piece.samples.len() >= MIN_SAMPLES);
+        if !pieces.is_empty() || last == first {
+            return Ok(pieces);
+        }
+        from_us = until_us.max(from_us + 1_000);
+    }
+}
+
+/// Up to which segment, and which media time, the sound wanted from the segment `first` on reaches.
+fn window(segments: &[Segment], first: usize, from_us: i64, max_us: i64) -> (usize, i64) {
+    let (mut last, mut until_us, mut wanted_us) = (first, from_us, max_us);
     while let Some(segment) = segments.get(last)
         && wanted_us > 0
     {
@@ -45,16 +64,15 @@ pub fn read_audio(timeline: &Timeline, from: MediaTime, max_ms: i64) -> Result<V
         let taken_us = (segment.end_us() - start_us).clamp(0, wanted_us);
         (wanted_us, until_us, last) = (wanted_us - taken_us, start_us + taken_us, last + 1);
     }
-    // A decoder needs the frame before the first; the segment before has it.
-    let first = match (first.checked_sub(1).and_then(|before| segments.get(before)), segments.get(first)) {
+    (last, until_us)
+}
+
+/// A decoder needs the frame before the first; the segment before has it.
+fn with_the_one_before(segments: &[Segment], first: usize) -> usize {
+    match (first.checked_sub(1).and_then(|before| segments.get(before)), segments.get(first)) {
         (Some(before), Some(this)) if before.init == this.init => first - 1,
         _ => first,
-    };
-    let mut pieces = Vec::new();
-    for group in segments[first..last].chunk_by(|a, b| a.init == b.init) {
-        decode(timeline, group, from_us, until_us, &mut pieces)?;
     }
-    Ok(pieces)
 }
 
 fn decode(
@@ -94,7 +112,7 @@ fn decode(
         }) {
             Some(piece) => piece.samples.extend_from_slice(samples),
             None => {
-                pieces.push(AudioPiece { start: MediaTime::from_ms(start_us / 1_000), samples: samples.to_vec() });
+                pieces.push(AudioPiece { start: MediaTime::from_ms((start_us + 500) / 1_000), samples: samples.to_vec() });
             }
         }
         continues = true;

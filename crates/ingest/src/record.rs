@@ -113,8 +113,8 @@ pub enum RecordError {
     Timeline(#[from] TimelineError),
     #[error("nothing can read {what}: install the plugins for it (gstreamer1.0-libav, gstreamer1.0-plugins-bad)")]
     MissingPlugin { what: String },
-    /// The next connection sets the times right.
-    #[error("the source's clock ran {drift_s} s away from ours")]
+    /// No failure of the recording: the connection ends, and the next one sets the times right.
+    #[error("the source's clock ran {drift_s} s away from ours: the connection was ended to set it right")]
     Drift { drift_s: i64 },
     #[error("the pipeline failed: {0}")]
     Pipeline(String),
@@ -178,6 +178,7 @@ pub fn record(
         asked_at: None,
         connected: false,
         ended_branches: 0,
+        drained: false,
         end: None,
         of_ms: None,
         missing: None,
@@ -185,14 +186,18 @@ pub fn record(
     if let Source::Srt(SrtAddress { port, mode: crate::SrtMode::Listener, .. }) = source {
         (watch.progress)(Progress::Listening { port: *port });
     }
-    let ended = watch.until_it_ends(&connection, &bus, stop);
-    let drained = watch.drain(&connection);
+    let ended = watch.until_it_ends(&connection, &bus, stop).and_then(|ended| {
+        watch.drain(&connection)?;
+        Ok(ended)
+    });
     drop(connection);
     let mut writer = shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
     let stopped = writer.stop();
     let end = MediaTime::from_ms(writer.end_us() / 1_000);
-    let (ending, mut warnings) = ended?;
-    drained?;
+    let (ending, mut warnings) = match ended {
+        Err(error @ RecordError::Drift { .. }) => (Ending::Broken, vec![error.to_string()]),
+        ended => ended?,
+    };
     stopped?;
     warnings.extend(watch.truncated(ending));
     Ok(Summary { ending, end, warnings })
@@ -251,6 +256,7 @@ struct Watch<'a> {
     asked_at: Option<Instant>,
     connected: bool,
     ended_branches: usize,
+    drained: bool,
     end: Option<MediaTime>,
     of_ms: Option<i64>,
     missing: Option<String>,
@@ -351,10 +357,6 @@ impl Watch<'_> {
                     (self.progress)(Progress::Recorded { end, of_ms: self.of_ms });
                 }
                 Event::BranchEnded => self.ended_branches += 1,
-                Event::Failed(RecordError::Drift { drift_s }) if self.end.is_some() => {
-                    tracing::warn!(drift_s, "the source's clock ran away from ours: connecting anew");
-                    return Err(RecordError::Drift { drift_s });
-                }
                 Event::Failed(error) => return Err(error),
             }
         }
@@ -389,6 +391,9 @@ impl Watch<'_> {
 
     /// Ends the branches and waits until all of it is written.
     fn drain(&mut self, connection: &Connection) -> Result<(), RecordError> {
+        if std::mem::replace(&mut self.drained, true) {
+            return Ok(());
+        }
         let branches = connection.end_branches();
         let deadline = Instant::now() + DRAIN;
         while self.ended_branches < branches && Instant::now() < deadline {

@@ -13,15 +13,15 @@ use moothall_core::Clock;
 use moothall_ingest::*;
 
 /// A picture and a tone, in H.264 with a key frame a second and AAC.
-pub const H264_AAC: &str = "videotestsrc num-buffers={frames} ! video/x-raw,width=320,height=180,framerate=25/1 \
+pub const H264_AAC: &str = "videotestsrc num-buffers={frames} ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 \
     ! x264enc key-int-max=25 speed-preset=ultrafast ! h264parse ! queue ! {mux} name=mux ! filesink location={path} \
     audiotestsrc samplesperbuffer=960 num-buffers={blocks} ! audio/x-raw,rate=48000,channels=2 ! avenc_aac \
     ! aacparse ! queue ! mux.";
 pub const AAC: &str = "audiotestsrc samplesperbuffer=960 num-buffers={blocks} ! audio/x-raw,rate=48000,channels=1 \
     ! avenc_aac ! aacparse ! {mux} ! filesink location={path}";
-pub const H264: &str = "videotestsrc num-buffers={frames} ! video/x-raw,width=320,height=180,framerate=25/1 \
+pub const H264: &str = "videotestsrc num-buffers={frames} ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 \
     ! x264enc key-int-max=25 speed-preset=ultrafast ! h264parse ! {mux} ! filesink location={path}";
-pub const VP8_OPUS: &str = "videotestsrc num-buffers={frames} ! video/x-raw,width=320,height=180,framerate=25/1 \
+pub const VP8_OPUS: &str = "videotestsrc num-buffers={frames} ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 \
     ! vp8enc deadline=1 ! queue ! {mux} name=mux ! filesink location={path} \
     audiotestsrc samplesperbuffer=960 num-buffers={blocks} ! audio/x-raw,rate=48000,channels=2 ! opusenc ! queue ! mux.";
 
