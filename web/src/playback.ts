@@ -1,6 +1,7 @@
 // Plays a recording: hls.js where the browser lets it, the browser's own HLS elsewhere.
 import type Hls from "hls.js";
 import type { ErrorData } from "hls.js";
+import { fetchSegments } from "./playlist";
 import { type Stretch, stretchesOf, toMediaMs, toSeconds } from "./timeline";
 
 /** Before the first press of Play only this much is fetched, to spare a telephone's data. */
@@ -34,7 +35,10 @@ export class Playback {
 
   async start(): Promise<void> {
     const { default: HlsJs } = await import("hls.js");
-    if (HlsJs.isSupported()) {
+    const native = !HlsJs.isSupported();
+    // Where to start is told in media time, so the gaps must be known before.
+    if (native || this.wantedMs !== undefined) await this.learnStretches();
+    if (!native) {
       this.startHls(HlsJs);
     } else if (this.media.canPlayType("application/vnd.apple.mpegurl")) {
       this.startNative();
@@ -53,11 +57,11 @@ export class Playback {
     return toSeconds(this.stretches, mediaMs);
   }
 
-  /** Goes to a media time; remembers it where the playlist is not known yet. */
+  /** Goes to a media time, as soon as the playlist is known. */
   seek(mediaMs: number): void {
     const seconds = this.secondsAt(mediaMs);
-    if (seconds === undefined) this.wantedMs = mediaMs;
-    else this.media.currentTime = seconds;
+    if (seconds !== undefined) this.media.currentTime = seconds;
+    else this.media.addEventListener("loadedmetadata", () => this.seek(mediaMs), { once: true });
   }
 
   play(): void {
@@ -69,6 +73,8 @@ export class Playback {
     this.media.querySelectorAll("source").forEach((source) => source.remove());
     this.media.load();
     const hls = new HlsJs({
+      // -1: the beginning, or the edge of what is live.
+      startPosition: this.takeWantedSeconds() ?? -1,
       maxBufferLength: IDLE_BUFFER_SECONDS,
       maxMaxBufferLength: IDLE_BUFFER_SECONDS,
       enableWorker: false,
@@ -84,7 +90,6 @@ export class Playback {
     });
     hls.on(HlsJs.Events.LEVEL_LOADED, (_, { details }) => {
       this.stretches = stretchesOf(details.fragments, this.epochMs);
-      this.startAtWanted((seconds) => hls.startLoad(seconds));
     });
     hls.on(HlsJs.Events.LEVEL_PTS_UPDATED, (_, { details }) => {
       this.stretches = stretchesOf(details.fragments, this.epochMs);
@@ -100,27 +105,30 @@ export class Playback {
     const media = this.media;
     media.preload = "metadata";
     media.addEventListener("loadedmetadata", () => {
-      // The browser tells the date of its own zero and nothing of gaps.
-      const dated = media as HTMLMediaElement & { getStartDate?: () => Date };
-      const startMs = dated.getStartDate?.().getTime() ?? NaN;
-      const mediaMs = Number.isNaN(startMs) ? 0 : startMs - this.epochMs;
-      this.stretches = [{ startSeconds: 0, durationSeconds: Infinity, mediaMs }];
-      this.startAtWanted((seconds) => {
-        media.currentTime = seconds;
-      });
+      const seconds = this.takeWantedSeconds();
+      if (seconds !== undefined) media.currentTime = seconds;
     });
+    // A live recording has grown, and may have got a gap.
+    media.addEventListener("durationchange", () => void this.learnStretches());
     media.addEventListener("error", () => this.say("The recording could not be loaded.", true));
   }
 
-  private startAtWanted(go: (seconds: number) => void): void {
-    if (this.wantedMs === undefined) return;
-    const seconds = this.secondsAt(this.wantedMs);
-    if (seconds === undefined) return;
+  private async learnStretches(): Promise<void> {
+    try {
+      this.stretches = stretchesOf(await fetchSegments(this.master), this.epochMs);
+    } catch {
+      // The player will meet the same trouble, say so and try again.
+    }
+  }
+
+  /** Where to start, in seconds; asked once. */
+  private takeWantedSeconds(): number | undefined {
+    const seconds = this.wantedMs === undefined ? undefined : this.secondsAt(this.wantedMs);
     this.wantedMs = undefined;
-    // Exactly at the end there is nothing to show.
     const last = this.stretches[this.stretches.length - 1];
-    const end = last ? last.startSeconds + last.durationSeconds : seconds;
-    go(Math.max(0, Math.min(seconds, end - 0.5)));
+    if (seconds === undefined || !last) return undefined;
+    // Exactly at the end there is nothing to show.
+    return Math.max(0, Math.min(seconds, last.startSeconds + last.durationSeconds - 0.5));
   }
 
   private failed(HlsJs: typeof Hls, data: ErrorData): void {

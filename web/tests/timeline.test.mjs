@@ -1,6 +1,7 @@
 // Media time and the player's seconds, there and back.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { readSegments } from "../src/playlist.ts";
 import { stretchesOf, toMediaMs, toSeconds } from "../src/timeline.ts";
 
 const EPOCH_MS = Date.UTC(2026, 6, 23, 22, 30);
@@ -33,4 +34,26 @@ test("a moment that does not exist leads to the next that does", () => {
   assert.equal(toSeconds(stretches, 9_999_999), 16);
   assert.equal(toSeconds([], 5), undefined);
   assert.equal(toMediaMs([], 5), undefined);
+});
+
+test("a playlist tells its gaps", () => {
+  const playlist = [
+    "#EXTM3U",
+    "#EXT-X-MAP:URI=\"init.mp4\"",
+    "#EXT-X-PROGRAM-DATE-TIME:2026-07-23T22:30:00.000Z",
+    "#EXTINF:2.000000,",
+    "1-0.m4s",
+    "#EXTINF:1.5,\r",
+    "1-1.m4s\r",
+    "#EXT-X-DISCONTINUITY",
+    "#EXT-X-PROGRAM-DATE-TIME:2026-07-23T22:31:00.000Z",
+    "#EXTINF:2,",
+    "2-0.m4s",
+    "",
+  ].join("\n");
+  assert.deepEqual(stretchesOf(readSegments(playlist), EPOCH_MS), [
+    { startSeconds: 0, durationSeconds: 3.5, mediaMs: 0 },
+    { startSeconds: 3.5, durationSeconds: 2, mediaMs: 60_000 },
+  ]);
+  assert.deepEqual(readSegments("<html>not found</html>"), [{ start: 0, duration: 0, programDateTime: null }]);
 });

@@ -48,8 +48,12 @@ impl AudioFile {
         let message = decoder.bus.timed_pop_filtered(OPEN_TIMEOUT, &waited_for);
         match message.as_ref().map(|message| message.view()) {
             Some(gst::MessageView::AsyncDone(_) | gst::MessageView::Eos(_)) => {}
-            Some(gst::MessageView::Application(_)) => return Err(AudioError::NoAudio { path: path.to_owned() }),
-            Some(gst::MessageView::Error(error)) => return Err(not_media(error.error().message().to_owned())),
+            Some(gst::MessageView::Application(_)) => {
+                return Err(AudioError::NoAudio { path: path.to_owned() });
+            }
+            Some(gst::MessageView::Error(error)) => {
+                return Err(not_media(error.error().message().to_owned()));
+            }
             _ => return Err(not_media("it shows no sound for 30 s".into())),
         }
         let duration_ms =

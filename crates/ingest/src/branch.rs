@@ -23,6 +23,9 @@ const QUEUE_MS: u64 = 5_000;
 /// up, so that the next one sets them right.
 const MAX_DRIFT_US: i64 = 10_000_000;
 
+/// FFmpeg's AAC encoder puts 1024 samples of silence before the sound and does not say so in its times.
+const AAC_PRIMING_NS: i64 = 1_024 * 1_000_000_000 / 48_000;
+
 const VIDEO_PARSED: &str = "queue name=in ! h264parse ! video/x-h264,stream-format=avc,alignment=au \
     ! cmafmux name=mux ! appsink name=out";
 /// Matroska has no decode times.
@@ -34,7 +37,7 @@ const VIDEO_TRANSCODED: &str = "queue name=in ! decodebin ! videoconvert ! deint
 const AUDIO_PARSED: &str = "queue name=in ! aacparse ! audio/mpeg,mpegversion=4,stream-format=raw \
     ! cmafmux name=mux ! appsink name=out";
 const AUDIO_TRANSCODED: &str = "queue name=in ! decodebin ! audioconvert ! audioresample \
-    ! audio/x-raw,rate=48000,channels=[1,2] ! avenc_aac bitrate=128000 ! aacparse \
+    ! audio/x-raw,rate=48000,channels=[1,2] ! avenc_aac name=encoder bitrate=128000 ! aacparse \
     ! audio/mpeg,mpegversion=4,stream-format=raw ! cmafmux name=mux ! appsink name=out";
 
 /// What the threads of the pipeline tell the one that waits for it.
@@ -42,8 +45,14 @@ pub(crate) enum Event {
     /// An encoder asks to be let in; it may still be refused.
     Asked,
     Connected,
-    Stream { rendition: Rendition, codec: String, transcoded: bool },
-    Recorded { end: MediaTime },
+    Stream {
+        rendition: Rendition,
+        codec: String,
+        transcoded: bool,
+    },
+    Recorded {
+        end: MediaTime,
+    },
     BranchEnded,
     Failed(RecordError),
 }
@@ -60,7 +69,10 @@ pub(crate) enum Base {
     File(chrono::DateTime<chrono::Utc>),
     /// Nothing has come yet.
     Waiting(Clock),
-    Live { base: TimeBase, clock: Clock },
+    Live {
+        base: TimeBase,
+        clock: Clock,
+    },
 }
 
 impl Shared {
@@ -108,7 +120,9 @@ fn plays_as_it_is(rendition: Rendition, structure: &gst::StructureRef) -> bool {
         Rendition::Video => {
             let profile = structure.get::<&str>("profile").unwrap_or("main");
             structure.name() == "video/x-h264"
-                && !["4:2:2", "4:4:4", "high-10", "intra"].iter().any(|unplayable| profile.contains(unplayable))
+                && !["4:2:2", "4:4:4", "high-10", "intra"]
+                    .iter()
+                    .any(|unplayable| profile.contains(unplayable))
         }
         Rendition::Audio => {
             structure.name() == "audio/mpeg"
@@ -135,8 +149,8 @@ pub(crate) fn add(
         (Rendition::Audio, true) => AUDIO_PARSED,
         (Rendition::Audio, false) => AUDIO_TRANSCODED,
     };
-    let bin = gst::parse::bin_from_description(description, false)
-        .map_err(|error| glib::bool_error!("{error}"))?;
+    let bin =
+        gst::parse::bin_from_description(description, false).map_err(|error| glib::bool_error!("{error}"))?;
     let part = |name: &str| bin.by_name(name).ok_or_else(|| glib::bool_error!("the branch has no {name}"));
     let (queue, mux, sink) = (part("in")?, part("mux")?, part("out")?);
 
@@ -152,21 +166,29 @@ pub(crate) fn add(
     if live {
         mux.set_property("latency", 1_000_000_000_u64);
     }
+    if let Some(pad) = bin.by_name("encoder").and_then(|encoder| encoder.static_pad("src")) {
+        pad.set_offset(-AAC_PRIMING_NS);
+    }
     let mux_pad = mux.static_pad("sink").ok_or_else(|| glib::bool_error!("the muxer has no sink pad"))?;
-    take_out(sink, mux_pad, rendition, !parsed, shared)?;
+
+    if rendition == Rendition::Audio {
+        mux_pad.add_probe(gst::PadProbeType::BUFFER, |pad, info| match running_time(pad, info) {
+            // An encoder's priming comes before the beginning; the muxer would move it, and all after it.
+            Some(running_us) if running_us < 0 => gst::PadProbeReturn::Drop,
+            _ => gst::PadProbeReturn::Ok,
+        });
+    }
+    take_out(sink, &mux_pad, rendition, !parsed, shared)?;
 
     let entry = queue.static_pad("sink").ok_or_else(|| glib::bool_error!("the queue has no sink pad"))?;
     let entry = gst::GhostPad::with_target(&entry)?;
     let arriving = Arc::clone(shared);
-    entry.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        if let Some(gst::PadProbeData::Buffer(buffer)) = &info.data
-            && let Some(segment) = pad.sticky_event::<gst::event::Segment>(0)
-            && let Some(running_us) = running_us(segment.segment(), buffer)
-        {
+    entry.add_probe(gst::PadProbeType::BUFFER, move |pad, info| match running_time(pad, info) {
+        Some(running_us) => {
             arriving.arrived(running_us);
-            return gst::PadProbeReturn::Remove;
+            gst::PadProbeReturn::Remove
         }
-        gst::PadProbeReturn::Ok
+        None => gst::PadProbeReturn::Ok,
     });
     bin.add_pad(&entry)?;
     pipeline.add(&bin)?;
@@ -185,7 +207,7 @@ fn has_matroska(pipeline: &gst::Pipeline) -> bool {
 
 fn take_out(
     sink: gst::Element,
-    mux_pad: gst::Pad,
+    mux_pad: &gst::Pad,
     rendition: Rendition,
     transcoded: bool,
     shared: &Arc<Shared>,
@@ -274,6 +296,12 @@ fn write(
         shared.tell(Event::Recorded { end: MediaTime::from_ms(end_us / 1_000) });
     }
     Ok(())
+}
+
+fn running_time<P: IsA<gst::Pad>>(pad: &P, info: &gst::PadProbeInfo<'_>) -> Option<i64> {
+    let Some(gst::PadProbeData::Buffer(buffer)) = &info.data else { return None };
+    let segment = pad.sticky_event::<gst::event::Segment>(0)?;
+    running_us(segment.segment(), buffer)
 }
 
 fn running_us(segment: &gst::Segment, buffer: &gst::BufferRef) -> Option<i64> {

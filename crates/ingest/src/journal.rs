@@ -104,7 +104,17 @@ mod tests {
         for good in ["1-0.m4s", "12-3456.m4s", "init-1-0.mp4"] {
             assert!(is_media_file_name(good), "{good}");
         }
-        for bad in ["", "../1-0.m4s", "/etc/passwd", "1-0.m4s/..", ".m4s", "a-0.m4s", "1-0", "1-0.m4s\0", "journal.jsonl"] {
+        for bad in [
+            "",
+            "../1-0.m4s",
+            "/etc/passwd",
+            "1-0.m4s/..",
+            ".m4s",
+            "a-0.m4s",
+            "1-0",
+            "1-0.m4s\0",
+            "journal.jsonl",
+        ] {
             assert!(!is_media_file_name(bad), "{bad}");
         }
     }

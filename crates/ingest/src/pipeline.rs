@@ -99,7 +99,8 @@ fn take(
                 .build()?;
             pipeline.add(&sink)?;
             sink.sync_state_with_parent()?;
-            let entry = sink.static_pad("sink").ok_or_else(|| glib::bool_error!("fakesink has no sink pad"))?;
+            let entry =
+                sink.static_pad("sink").ok_or_else(|| glib::bool_error!("fakesink has no sink pad"))?;
             pad.link(&entry).map_err(|error| glib::bool_error!("{error}"))?;
         }
     }
@@ -135,6 +136,7 @@ fn srt_source(address: &SrtAddress, shared: &Arc<Shared>) -> Result<gst::Element
     if let Some(stream_id) = &address.stream_id {
         source.set_property("streamid", stream_id);
     }
+    source.set_property("authentication", true);
     let asked = Arc::clone(shared);
     // Comes before the passphrase is compared; a caller that passes is then also "added".
     source.connect("caller-connecting", false, move |_| {

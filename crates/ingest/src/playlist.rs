@@ -51,8 +51,10 @@ pub fn master_playlist(timeline: &Timeline) -> Result<String, PlaylistError> {
             codecs = format!("{codecs},{}", sound.codec);
             rate = BitRate { peak: rate.peak + sound_rate.peak, average: rate.average + sound_rate.average };
         }
-        let resolution =
-            format.resolution.map(|(width, height)| format!(",RESOLUTION={width}x{height}")).unwrap_or_default();
+        let resolution = format
+            .resolution
+            .map(|(width, height)| format!(",RESOLUTION={width}x{height}"))
+            .unwrap_or_default();
         text.push_str(&stream(&rate, &codecs, &format!("{resolution}{group}"), Rendition::Video));
     }
     if let Some((format, rate)) = audio {
@@ -147,7 +149,8 @@ fn entry(timeline: &Timeline, segment: &Segment, before: Option<&Segment>) -> St
         let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"", segment.init);
     }
     if let Some(wall) = timeline.wall_clock(segment.start_us) {
-        let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", wall.to_rfc3339_opts(SecondsFormat::Millis, true));
+        let _ =
+            writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", wall.to_rfc3339_opts(SecondsFormat::Millis, true));
     }
     let _ = writeln!(text, "#EXTINF:{:.6},\n{}", segment.duration_us as f64 / 1e6, segment.file);
     text

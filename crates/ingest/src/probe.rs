@@ -31,7 +31,8 @@ pub fn probe(path: &Path) -> Result<Probe, ProbeError> {
     let not_media = |reason: String| ProbeError::NotMedia { path: path.clone(), reason };
     let failed = |error: glib::Error| not_media(error.message().to_owned());
     let uri = glib::filename_to_uri(&path, None).map_err(failed)?;
-    let info = gst_pbutils::Discoverer::new(TIMEOUT).and_then(|looker| looker.discover_uri(&uri)).map_err(failed)?;
+    let info =
+        gst_pbutils::Discoverer::new(TIMEOUT).and_then(|looker| looker.discover_uri(&uri)).map_err(failed)?;
     let codec = |caps: Option<gst::Caps>| {
         let caps = caps.unwrap_or_else(gst::Caps::new_empty);
         gst_pbutils::pb_utils_get_codec_description(&caps).to_string()

@@ -112,7 +112,10 @@ fn decode(
         }) {
             Some(piece) => piece.samples.extend_from_slice(samples),
             None => {
-                pieces.push(AudioPiece { start: MediaTime::from_ms((start_us + 500) / 1_000), samples: samples.to_vec() });
+                pieces.push(AudioPiece {
+                    start: MediaTime::from_ms((start_us + 500) / 1_000),
+                    samples: samples.to_vec(),
+                });
             }
         }
         continues = true;

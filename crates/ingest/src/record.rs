@@ -59,13 +59,24 @@ impl StopHandle {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
     /// An encoder may connect now.
-    Listening { port: u16 },
+    Listening {
+        port: u16,
+    },
     Connected,
     /// An encoder asked to be let in and was refused; the recorder goes on listening.
-    Refused { remedy: String },
-    Stream { rendition: Rendition, codec: String, transcoded: bool },
+    Refused {
+        remedy: String,
+    },
+    Stream {
+        rendition: Rendition,
+        codec: String,
+        transcoded: bool,
+    },
     /// Up to where there is something now, and how long the source says it is.
-    Recorded { end: MediaTime, of_ms: Option<i64> },
+    Recorded {
+        end: MediaTime,
+        of_ms: Option<i64>,
+    },
 }
 
 /// How a connection ended.
@@ -99,9 +110,13 @@ pub enum RecordError {
     PortInUse { port: u16 },
     #[error("cannot listen at {address}: {reason}")]
     Listen { address: String, reason: String },
-    #[error("cannot connect to {address}: {reason}: check that the encoder listens there, and its passphrase")]
+    #[error(
+        "cannot connect to {address}: {reason}: check that the encoder listens there, and its passphrase"
+    )]
     Connect { address: String, reason: String },
-    #[error("{source_name} brings neither picture nor sound: check that the encoder sends both as MPEG-TS, or give another file")]
+    #[error(
+        "{source_name} brings neither picture nor sound: check that the encoder sends both as MPEG-TS, or give another file"
+    )]
     NoStream { source_name: String },
     #[error("the disk is full: make room for {}, then record again; what was recorded stays good", dir.display())]
     DiskFull { dir: PathBuf },
@@ -111,7 +126,9 @@ pub enum RecordError {
     Busy { dir: PathBuf },
     #[error(transparent)]
     Timeline(#[from] TimelineError),
-    #[error("nothing can read {what}: install the plugins for it (gstreamer1.0-libav, gstreamer1.0-plugins-bad)")]
+    #[error(
+        "nothing can read {what}: install the plugins for it (gstreamer1.0-libav, gstreamer1.0-plugins-bad)"
+    )]
     MissingPlugin { what: String },
     /// No failure of the recording: the connection ends, and the next one sets the times right.
     #[error("the source's clock ran {drift_s} s away from ours: the connection was ended to set it right")]
@@ -151,11 +168,8 @@ pub fn record(
     stop: &StopHandle,
     mut progress: impl FnMut(Progress),
 ) -> Result<Summary, RecordError> {
-    let base = if source.is_live() {
-        Base::Waiting(options.clock.clone())
-    } else {
-        Base::File(options.file_epoch)
-    };
+    let base =
+        if source.is_live() { Base::Waiting(options.clock.clone()) } else { Base::File(options.file_epoch) };
     let (events, received) = mpsc::channel();
     let shared = Arc::new(Shared { writer: Mutex::new(Writer::open(dir)?), events, base: Mutex::new(base) });
     let connection = Connection::new(source, &shared)?;
@@ -281,7 +295,9 @@ impl Watch<'_> {
             }
             let Some(message) = message else { continue };
             match message.view() {
-                gst::MessageView::Eos(_) if self.end.is_some() => return Ok((Ending::SourceEnded, Vec::new())),
+                gst::MessageView::Eos(_) if self.end.is_some() => {
+                    return Ok((Ending::SourceEnded, Vec::new()));
+                }
                 gst::MessageView::Eos(_) if self.source.is_live() => {
                     return Ok((Ending::SourceEnded, vec![self.no_stream().to_string()]));
                 }
@@ -300,7 +316,11 @@ impl Watch<'_> {
         }
     }
 
-    fn broken(&mut self, connection: &Connection, failure: Failure) -> Result<(Ending, Vec<String>), RecordError> {
+    fn broken(
+        &mut self,
+        connection: &Connection,
+        failure: Failure,
+    ) -> Result<(Ending, Vec<String>), RecordError> {
         // What the muxers still hold decides whether anything was recorded, as with a very short file.
         self.drain(connection)?;
         if self.end.is_some() {
@@ -308,7 +328,10 @@ impl Watch<'_> {
                 Source::File(path) => format!("{} ends early or is damaged", path.display()),
                 Source::Srt(_) => "the connection broke".to_owned(),
             };
-            return Ok((Ending::Broken, vec![format!("{advice}: {}; what came before is kept", failure.text)]));
+            return Ok((
+                Ending::Broken,
+                vec![format!("{advice}: {}; what came before is kept", failure.text)],
+            ));
         }
         Err(self.missing_or(match self.source {
             Source::File(path) if failure.no_media => {

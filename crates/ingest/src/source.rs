@@ -41,7 +41,9 @@ pub enum SourceError {
     Empty,
     #[error("the port in the srt address is missing or no number from 1 to 65535: write srt://0.0.0.0:9710")]
     Port,
-    #[error("the host in the srt address may only have letters, digits, dots, hyphens, or be an IPv6 address in brackets")]
+    #[error(
+        "the host in the srt address may only have letters, digits, dots, hyphens, or be an IPv6 address in brackets"
+    )]
     Host,
     #[error("an srt caller needs a host to call: write srt://encoder.example:9710?mode=caller")]
     NoHost,
@@ -123,12 +125,20 @@ fn parse_srt(rest: &str) -> Result<SrtAddress, SourceError> {
     let port = port.parse().ok().filter(|port| *port > 0).ok_or(SourceError::Port)?;
     let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(inner) => inner.parse::<std::net::Ipv6Addr>().map_err(|_| SourceError::Host)?.to_string(),
-        None if host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)) => host.to_owned(),
+        None if host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)) => {
+            host.to_owned()
+        }
         None => return Err(SourceError::Host),
     };
     let mut mode = None;
-    let mut address =
-        SrtAddress { mode: SrtMode::Listener, host, port, latency_ms: None, stream_id: None, passphrase: None };
+    let mut address = SrtAddress {
+        mode: SrtMode::Listener,
+        host,
+        port,
+        latency_ms: None,
+        stream_id: None,
+        passphrase: None,
+    };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = percent_decode(value).ok_or_else(|| SourceError::Encoding { name: name.to_owned() })?;
@@ -190,7 +200,8 @@ mod tests {
 
     #[test]
     fn reads_listeners_callers_and_files() {
-        let listener = srt("srt://0.0.0.0:9710?mode=listener&passphrase=correct%20horse&latency=200&streamid=hall");
+        let listener =
+            srt("srt://0.0.0.0:9710?mode=listener&passphrase=correct%20horse&latency=200&streamid=hall");
         assert_eq!((listener.mode, listener.port, listener.latency_ms), (SrtMode::Listener, 9710, Some(200)));
         assert_eq!(listener.passphrase.as_deref(), Some("correct horse"));
         assert_eq!(listener.stream_id.as_deref(), Some("hall"));
@@ -204,7 +215,10 @@ mod tests {
     fn says_what_is_wrong() {
         let wrong = |text: &str| text.parse::<Source>().unwrap_err();
         assert_eq!(wrong("srt://:9710?passphrase=short"), SourceError::Passphrase { length: 5 });
-        assert_eq!(wrong(&format!("srt://:1?passphrase={}", "x".repeat(80))), SourceError::Passphrase { length: 80 });
+        assert_eq!(
+            wrong(&format!("srt://:1?passphrase={}", "x".repeat(80))),
+            SourceError::Passphrase { length: 80 }
+        );
         assert_eq!(wrong("srt://0.0.0.0"), SourceError::Port);
         assert_eq!(wrong("srt://0.0.0.0:0"), SourceError::Port);
         assert_eq!(wrong("srt://:9710?mode=caller"), SourceError::NoHost);

@@ -187,7 +187,17 @@ impl Timeline {
             Line::Init { rendition, codec, width, height, .. } => {
                 self.track_mut(rendition).format = Some(Format { codec, resolution: width.zip(height) });
             }
-            Line::Chunk { rendition, file, offset, length, start_us, duration_us, init, discontinuity, .. } => {
+            Line::Chunk {
+                rendition,
+                file,
+                offset,
+                length,
+                start_us,
+                duration_us,
+                init,
+                discontinuity,
+                ..
+            } => {
                 let chunk = Segment {
                     file,
                     init,
@@ -301,7 +311,8 @@ impl Track {
         }
         match self.segments.last_mut() {
             Some(segment) if segment.file == chunk.file => {
-                segment.duration_us = chunk.end_us().saturating_sub(segment.start_us).max(segment.duration_us);
+                segment.duration_us =
+                    chunk.end_us().saturating_sub(segment.start_us).max(segment.duration_us);
                 segment.bytes = segment.bytes.max(chunk.bytes);
             }
             _ => self.segments.push(chunk),
@@ -356,7 +367,8 @@ mod tests {
     #[test]
     fn the_tail_of_a_dead_run_is_closed_by_the_next_run() {
         let lines: Vec<&str> = JOURNAL.split_inclusive('\n').collect();
-        let closed = |count: usize| read(lines[..count].concat().as_bytes()).unwrap().segments(Rendition::Audio).len();
+        let closed =
+            |count: usize| read(lines[..count].concat().as_bytes()).unwrap().segments(Rendition::Audio).len();
         assert_eq!(closed(5), 0, "the only segment is open");
         assert_eq!(closed(6), 1);
         assert_eq!(closed(7), 2, "a later run closes it");
@@ -368,7 +380,10 @@ mod tests {
     fn refuses_what_is_no_journal_of_ours() {
         assert!(matches!(read(b"hello\n"), Err(TimelineError::NotAJournal { .. })));
         let later = br#"{"line":"journal","version":99}"#;
-        assert!(matches!(read(&[later, &b"\n"[..]].concat()), Err(TimelineError::Version { version: 99, .. })));
+        assert!(matches!(
+            read(&[later, &b"\n"[..]].concat()),
+            Err(TimelineError::Version { version: 99, .. })
+        ));
     }
 
     #[test]

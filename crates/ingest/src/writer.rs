@@ -86,7 +86,14 @@ impl Writer {
             end_us: before.all_segments(rendition).last().map_or(0, |last| last.end_us()),
             ..Track::default()
         });
-        Ok(Self { dir: dir.to_owned(), journal, journal_bytes: before.journal_bytes(), before, run: None, tracks })
+        Ok(Self {
+            dir: dir.to_owned(),
+            journal,
+            journal_bytes: before.journal_bytes(),
+            before,
+            run: None,
+            tracks,
+        })
     }
 
     /// Whether a run has begun.
@@ -130,7 +137,12 @@ impl Writer {
         self.tracks.iter().map(|track| track.end_us).max().unwrap_or(0)
     }
 
-    pub(crate) fn init(&mut self, rendition: Rendition, bytes: &[u8], format: Format) -> Result<(), RecordError> {
+    pub(crate) fn init(
+        &mut self,
+        rendition: Rendition,
+        bytes: &[u8],
+        format: Format,
+    ) -> Result<(), RecordError> {
         let run = self.run.ok_or(RecordError::NotBegun)?;
         let track = &mut self.tracks[index(rendition)];
         let file = format!("init-{}-{}.mp4", run.number, track.inits);
@@ -153,7 +165,9 @@ impl Writer {
         let track = &mut self.tracks[index(rendition)];
         let init = track.init.clone().ok_or(RecordError::NotBegun)?;
         let mut closed_one = false;
-        if chunk.starts_segment && let Some(done) = track.open.take() {
+        if chunk.starts_segment
+            && let Some(done) = track.open.take()
+        {
             done.file.sync_data().map_err(failed)?;
             closed_one = true;
         }

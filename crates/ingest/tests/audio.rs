@@ -83,14 +83,7 @@ fn sound_that_was_aac_already_stands_where_it_stood() {
     let temp = tempfile::tempdir().unwrap();
     let wav = clicking(temp.path(), 6);
     let file = temp.path().join("in.mp4");
-    let made = std::process::Command::new("timeout")
-        .args(["60", "ffmpeg", "-loglevel", "error", "-y", "-i"])
-        .arg(&wav)
-        .args(["-c:a", "aac"])
-        .arg(&file)
-        .status()
-        .unwrap();
-    assert!(made.success());
+    ffmpeg(&["-i", wav.to_str().unwrap(), "-c:a", "aac"], &file);
     let timeline = recorded(&file, &temp.path().join("recording"));
     let pieces = read_audio(&timeline, MediaTime::ZERO, 60_000).unwrap();
     assert_on_the_half_second(&clicks(pieces[0].start, &pieces[0].samples), 6);
@@ -131,7 +124,8 @@ fn any_media_file_gives_its_sound() {
         assert_eq!(file.warning(), None);
     }
     let silent = make(temp.path(), "silent.mp4", H264, "mp4mux", 2);
-    assert!(matches!(AudioFile::open(&silent), Err(AudioError::NoAudio { .. })));
+    let refused = AudioFile::open(&silent).err();
+    assert!(matches!(refused, Some(AudioError::NoAudio { .. })), "{refused:?}");
     let mut found = AudioFile::open(&clicking(temp.path(), 3)).unwrap();
     let samples: Vec<f32> = found.by_ref().flat_map(|block| block.samples).collect();
     assert_on_the_half_second(&clicks(MediaTime::ZERO, &samples), 3);

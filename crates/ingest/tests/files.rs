@@ -30,10 +30,10 @@ fn picture_and_sound_pass_through_into_two_renditions() {
     assert_eq!(timeline.epoch(), Some(epoch()));
     for rendition in Rendition::ALL {
         let segments = timeline.segments(rendition);
-        assert_eq!(segments.len(), 5, "{rendition:?}: {segments:?}");
+        assert!((5..=6).contains(&segments.len()), "{rendition:?}: {segments:?}");
         assert_continuous(segments);
         assert!(segments[0].start().ms() <= 1);
-        let end = segments[4].end().ms();
+        let end = segments.last().unwrap().end().ms();
         assert!((end - 10_000).abs() < 60, "{rendition:?} ends at {end}");
         for segment in segments {
             let path = timeline.file(rendition, &segment.file).unwrap();
@@ -67,7 +67,8 @@ fn picture_and_sound_pass_through_into_two_renditions() {
     write_playlists(&timeline);
     let streams = ffprobe(&dir.join("master.m3u8"), &["-show_entries", "stream=codec_name"]);
     assert!(streams.contains("h264") && streams.contains("aac"), "{streams}");
-    let frames = ffprobe(&dir.join("v/index.m3u8"), &["-count_packets", "-show_entries", "stream=nb_read_packets"]);
+    let frames =
+        ffprobe(&dir.join("v/index.m3u8"), &["-count_packets", "-show_entries", "stream=nb_read_packets"]);
     assert_eq!(frames.lines().next(), Some("250"));
 }
 
@@ -78,7 +79,10 @@ fn sound_alone_and_picture_alone() {
     let timeline = recorded(&sound, &temp.path().join("sound"));
     assert_eq!(timeline.renditions(), [Rendition::Audio]);
     let master = master_playlist(&timeline).unwrap();
-    assert!(master.contains("a/index.m3u8") && !master.contains("v/") && !master.contains("AUDIO="), "{master}");
+    assert!(
+        master.contains("a/index.m3u8") && !master.contains("v/") && !master.contains("AUDIO="),
+        "{master}"
+    );
     write_playlists(&timeline);
     let streams = ffprobe(&timeline.dir().join("master.m3u8"), &["-show_entries", "stream=codec_name"]);
     assert!(streams.contains("aac") && !streams.contains("h264"), "{streams}");
@@ -93,12 +97,24 @@ fn sound_alone_and_picture_alone() {
 #[test]
 fn what_browsers_do_not_play_is_transcoded() {
     let temp = tempfile::tempdir().unwrap();
-    let mpeg2 = "videotestsrc num-buffers={frames} ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 ! avenc_mpeg2video \
-        ! mpegvideoparse ! queue ! {mux} name=mux ! filesink location={path} \
-        audiotestsrc samplesperbuffer=960 num-buffers={blocks} ! audio/x-raw,rate=48000,channels=2 ! avenc_mp2 \
-        ! mpegaudioparse ! queue ! mux.";
-    for (name, description, mux) in [("in.webm", VP8_OPUS, "webmmux"), ("in.ts", mpeg2, "mpegtsmux")] {
-        let file = make(temp.path(), name, description, mux, 6);
+    let webm = make(temp.path(), "in.webm", VP8_OPUS, "webmmux", 6);
+    let mpeg2 = temp.path().join("in.ts");
+    let lavfi = [
+        "-f",
+        "lavfi",
+        "-t",
+        "6",
+        "-i",
+        "testsrc=size=320x180:rate=25",
+        "-f",
+        "lavfi",
+        "-t",
+        "6",
+        "-i",
+        "sine",
+    ];
+    ffmpeg(&[&lavfi[..], &["-c:v", "mpeg2video", "-c:a", "mp2", "-shortest"]].concat(), &mpeg2);
+    for (name, file) in [("webm", webm), ("ts", mpeg2)] {
         let timeline = recorded(&file, &temp.path().join(format!("{name}.recording")));
         assert!(timeline.format(Rendition::Video).unwrap().codec.starts_with("avc1."), "{name}");
         assert_eq!(timeline.format(Rendition::Audio).unwrap().codec, "mp4a.40.2", "{name}");
@@ -200,7 +216,8 @@ fn a_full_disk_is_named_and_what_was_recorded_stays_good() {
     let file = make(temp.path(), "in.mp4", H264_AAC, "mp4mux", 60);
     let mount = temp.path().join("small");
     fs::create_dir(&mount).unwrap();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=300k", "tmpfs"]).arg(&mount).status();
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=300k", "tmpfs"]).arg(&mount).status();
     if !mounted.is_ok_and(|status| status.success()) {
         eprintln!("skipped: mounting a small file system needs root");
         return;
@@ -227,12 +244,13 @@ fn stopping_keeps_what_has_come() {
     let file = make(temp.path(), "in.webm", VP8_OPUS, "webmmux", 30);
     let stop = StopHandle::default();
     let handle = stop.clone();
-    let summary = record(&Source::File(file), &temp.path().join("recording"), &options(), &stop, |progress| {
-        if matches!(progress, Progress::Recorded { .. }) {
-            handle.stop();
-        }
-    })
-    .unwrap();
+    let summary =
+        record(&Source::File(file), &temp.path().join("recording"), &options(), &stop, |progress| {
+            if matches!(progress, Progress::Recorded { .. }) {
+                handle.stop();
+            }
+        })
+        .unwrap();
     assert_eq!(summary.ending, Ending::Stopped);
     let timeline = Timeline::open(&temp.path().join("recording")).unwrap();
     assert_eq!(timeline.duration(), summary.end);
@@ -277,7 +295,12 @@ fn torn_bytes_are_cut_when_the_recording_is_opened_again() {
     assert!(!dir.join("a/1-99.m4s").exists());
 
     // As after a power failure: the bytes are gone, the lines are there.
-    fs::OpenOptions::new().write(true).open(dir.join("a").join(&last.file)).unwrap().set_len(last.bytes - 1).unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(dir.join("a").join(&last.file))
+        .unwrap()
+        .set_len(last.bytes - 1)
+        .unwrap();
     let mut reader = before.clone();
     finish(&dir).unwrap();
     reader.refresh().unwrap();

@@ -39,7 +39,18 @@ fn push(address: &str, seconds: u32, streams: &[&str]) -> Process {
     for stream in streams {
         ffmpeg.args(["-f", "lavfi", "-t", &duration, "-i", stream]);
     }
-    ffmpeg.args(["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25", "-pix_fmt", "yuv420p"]);
+    ffmpeg.args([
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-tune",
+        "zerolatency",
+        "-g",
+        "25",
+        "-pix_fmt",
+        "yuv420p",
+    ]);
     ffmpeg.args(["-c:a", "aac", "-f", "mpegts", address]).stdin(Stdio::null()).stderr(Stdio::null());
     Process(ffmpeg.spawn().unwrap())
 }
@@ -207,7 +218,8 @@ fn a_port_in_use_and_an_absent_encoder_are_named() {
     let temp = tempfile::tempdir().unwrap();
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let error = record(&listener(port, ""), temp.path(), &options(), &StopHandle::default(), |_| {}).unwrap_err();
+    let error =
+        record(&listener(port, ""), temp.path(), &options(), &StopHandle::default(), |_| {}).unwrap_err();
     assert!(matches!(error, RecordError::PortInUse { port: named } if named == port), "{error}");
 
     let caller = format!("srt://127.0.0.1:{}?mode=caller", free_port()).parse().unwrap();

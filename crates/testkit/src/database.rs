@@ -14,9 +14,8 @@ pub struct TestDb {
 /// server (`scripts/test` starts one). A story is told on each.
 pub async fn databases() -> Vec<TestDb> {
     let mut databases = vec![sqlite().await];
-    match std::env::var("MOOTHALL_TEST_POSTGRES") {
-        Ok(server) => databases.push(postgres(&server).await),
-        Err(_) => eprintln!("PostgreSQL left out: MOOTHALL_TEST_POSTGRES names no server (use scripts/test)"),
+    if let Some(url) = postgres_database().await {
+        databases.push(TestDb { db: Db::connect(&url).await.unwrap(), url, _folder: None });
     }
     databases
 }
@@ -34,11 +33,16 @@ async fn sqlite() -> TestDb {
     TestDb { db: Db::connect(&url).await.unwrap(), url, _folder: Some(folder) }
 }
 
-async fn postgres(server: &str) -> TestDb {
+/// The address of a fresh, empty database on the server that `MOOTHALL_TEST_POSTGRES` names. Prints why and
+/// returns `None` without one.
+pub async fn postgres_database() -> Option<String> {
+    let Ok(server) = std::env::var("MOOTHALL_TEST_POSTGRES") else {
+        eprintln!("PostgreSQL left out: MOOTHALL_TEST_POSTGRES names no server (use scripts/test)");
+        return None;
+    };
     let name = format!("moothall_{}", uuid::Uuid::now_v7().simple());
-    let mut connection = PgConnection::connect(server).await.unwrap();
+    let mut connection = PgConnection::connect(&server).await.unwrap();
     connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
     let (base, _) = server.rsplit_once('/').unwrap();
-    let url = format!("{base}/{name}");
-    TestDb { db: Db::connect(&url).await.unwrap(), url, _folder: None }
+    Some(format!("{base}/{name}"))
 }

@@ -6,6 +6,6 @@ mod database;
 mod places;
 mod scene;
 
-pub use database::{TestDb, databases};
+pub use database::{TestDb, databases, postgres_database};
 pub use places::{models_dir, shared_data};
 pub use scene::{Scene, noon};

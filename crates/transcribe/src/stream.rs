@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Sound taken at once by [`Stream::push`], for each decoder: enough windows that all have work to the end.
-const CHUNK_MS_PER_DECODER: i64 = 60_000;
+const CHUNK_MS_PER_DECODER: i64 = 120_000;
 /// Sound kept before a voice that may begin with the next samples.
 const KEPT_MS: i64 = 1_000;
 
@@ -72,7 +72,7 @@ impl<'a> Stream<'a> {
     }
 
     /// Takes sound that follows what was pushed before, and gives the captions that became ready. It works
-    /// whenever a minute for each decoder has come together; [`advance`](Self::advance) works at once.
+    /// whenever two minutes for each decoder have come together; [`advance`](Self::advance) works at once.
     pub fn push(&mut self, mut samples: &[f32]) -> Result<Vec<Caption>, TranscribeError> {
         let chunk_ms = CHUNK_MS_PER_DECODER * self.transcriber.whisper.decoders() as i64;
         let chunk_samples = chunk_ms as usize * SAMPLES_PER_MS;
@@ -102,7 +102,7 @@ impl<'a> Stream<'a> {
     fn work(&mut self, is_end: bool) -> Result<Vec<Caption>, TranscribeError> {
         let transcriber = self.transcriber;
         let duration_ms = (self.pending.len() / SAMPLES_PER_MS) as i64;
-        let probabilities = transcriber.voice.probabilities(&self.pending)?;
+        let probabilities = transcriber.voice.probabilities(&self.pending, transcriber.whisper.decoders())?;
         let packing = transcriber.mode.packing();
         let mut speech = windows::speech(&probabilities, packing.shortest_silence_ms);
         // The last frame may reach past the end of the sound.

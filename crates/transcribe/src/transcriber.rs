@@ -145,18 +145,18 @@ impl Transcriber {
         prompt: &[i32],
         done: &mut dyn FnMut(&Window),
     ) -> Result<Vec<Word>, TranscribeError> {
+        // The longest first, so that all threads end at about the same time.
+        let mut order: Vec<usize> = (0..windows.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(windows[index].sound.length_ms()));
         let next = AtomicUsize::new(0);
         let (sender, receiver) = mpsc::channel();
         let mut heard: Vec<Option<Vec<Word>>> = vec![None; windows.len()];
         thread::scope(|scope| {
             for _ in 0..self.whisper.decoders().min(windows.len()) {
-                let (sender, next) = (sender.clone(), &next);
+                let (sender, next, order) = (sender.clone(), &next, &order);
                 scope.spawn(move || {
-                    while let Some((index, window)) = {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        windows.get(index).map(|window| (index, window))
-                    } {
-                        let words = self.decode_window(samples, origin, window, language, prompt);
+                    while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let words = self.decode_window(samples, origin, &windows[index], language, prompt);
                         // The receiver is gone once another window failed: nothing is left to do.
                         if sender.send((index, words)).is_err() {
                             break;

@@ -1,6 +1,6 @@
 //! Where somebody speaks: Silero's voice activity model, run by tract.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, thread};
 
 use tract_onnx::prelude::*;
 
@@ -8,6 +8,10 @@ use tract_onnx::prelude::*;
 pub const FRAME_SAMPLES: usize = 512;
 pub const FRAME_MS: i64 = 32;
 const CONTEXT_SAMPLES: usize = 64;
+/// About two seconds, after which the state hardly remembers how it began.
+const WARM_UP_FRAMES: usize = 64;
+/// About half a minute: less is not worth a thread.
+const SHORTEST_PART_FRAMES: usize = 1_000;
 /// Shape of the state that goes from frame to frame.
 const STATE_SHAPE: [usize; 3] = [2, 1, 128];
 
@@ -46,10 +50,26 @@ impl VoiceActivity {
     }
 
     /// The probability of a voice, from 0 to 1, for each frame of [`FRAME_MS`]. The last frame is filled up
-    /// with silence.
-    pub fn probabilities(&self, samples: &[f32]) -> Result<Vec<f32>, VoiceActivityError> {
+    /// with silence. The sound is shared out among so many threads; each hears a little of what comes before
+    /// its part, so that its state is the one it would have come to.
+    pub fn probabilities(&self, samples: &[f32], threads: usize) -> Result<Vec<f32>, VoiceActivityError> {
+        let frames = samples.len().div_ceil(FRAME_SAMPLES);
+        let part = frames.div_ceil(threads.max(1)).max(SHORTEST_PART_FRAMES);
+        let parts: Vec<Result<Vec<f32>, VoiceActivityError>> = thread::scope(|scope| {
+            let hear = |first: usize| scope.spawn(move || self.part(samples, first, part));
+            let running: Vec<_> = (0..frames).step_by(part).map(hear).collect();
+            let stopped = |_| Err(VoiceActivityError("a thread stopped unexpectedly".to_owned()));
+            running.into_iter().map(|part| part.join().unwrap_or_else(stopped)).collect()
+        });
+        Ok(parts.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    fn part(&self, samples: &[f32], first: usize, count: usize) -> Result<Vec<f32>, VoiceActivityError> {
         let mut listener = self.listener()?;
-        samples.chunks(FRAME_SAMPLES).map(|frame| listener.hear(frame)).collect()
+        let warm_up = first.min(WARM_UP_FRAMES);
+        let frames = samples.chunks(FRAME_SAMPLES).skip(first - warm_up).take(warm_up + count);
+        let mut heard = frames.map(|frame| listener.hear(frame)).collect::<Result<Vec<f32>, _>>()?;
+        Ok(heard.split_off(warm_up))
     }
 }
 

@@ -51,6 +51,13 @@ pub fn run(description: &str) {
     }
 }
 
+/// Runs ffmpeg, for media that GStreamer does not make as others do.
+pub fn ffmpeg(arguments: &[&str], path: &Path) {
+    let mut ffmpeg = Command::new("timeout");
+    ffmpeg.args(["60", "ffmpeg", "-loglevel", "error", "-y"]).args(arguments).arg(path);
+    assert!(ffmpeg.status().unwrap().success(), "{arguments:?}");
+}
+
 pub fn epoch() -> DateTime<Utc> {
     "2026-07-23T22:30:00Z".parse().unwrap()
 }

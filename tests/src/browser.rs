@@ -1,0 +1,100 @@
+use std::{
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::{MINUTE, free_port, get, until};
+
+/// A headless Chromium with a profile of its own.
+pub struct Browser {
+    runtime: Runtime,
+    client: Client,
+    driver: Child,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// With a window of this size in CSS pixels.
+    pub fn open(width: u32, height: u32) -> Self {
+        let port = free_port();
+        let mut driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("chromedriver: {error}; apt-get install chromium-driver"));
+        let address = format!("http://127.0.0.1:{port}");
+        let profile = tempfile::tempdir().unwrap();
+        let arguments = json!([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--autoplay-policy=no-user-gesture-required",
+            format!("--user-data-dir={}", profile.path().display()),
+        ]);
+        // The least width of Chromium's own window is 500 pixels: a telephone is emulated.
+        let options = json!({
+            "args": arguments,
+            "mobileEmulation": { "deviceMetrics": { "width": width, "height": height, "pixelRatio": 1.0 } },
+        });
+        let Value::Object(capabilities) = json!({ "goog:chromeOptions": options }) else { unreachable!() };
+        until("chromedriver", MINUTE, || {
+            assert!(driver.try_wait().unwrap().is_none(), "chromedriver did not start");
+            get(&format!("{address}/status")).ok().filter(|answer| answer.status == 200)
+        });
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let client = runtime
+            .block_on(ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&address))
+            .unwrap();
+        Self { runtime, client, driver, _profile: profile }
+    }
+
+    #[track_caller]
+    pub fn go(&self, url: &str) {
+        self.runtime.block_on(self.client.goto(url)).unwrap();
+    }
+
+    /// The value of a JavaScript expression.
+    #[track_caller]
+    pub fn value(&self, expression: &str) -> Value {
+        self.runtime.block_on(self.client.execute(&format!("return {expression}"), Vec::new())).unwrap()
+    }
+
+    /// Waits until a JavaScript expression is true.
+    #[track_caller]
+    pub fn until(&self, expression: &str, limit: Duration) {
+        until(expression, limit, || (self.value(expression) == Value::Bool(true)).then_some(()));
+    }
+
+    /// Presses what a CSS selector finds first, as a person would.
+    #[track_caller]
+    pub fn press(&self, selector: &str) {
+        self.runtime
+            .block_on(async {
+                self.client.find(fantoccini::Locator::Css(selector)).await?.click().await
+            })
+            .unwrap();
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Chromium ends with its session; without one it would outlive its driver.
+        let _ = self.runtime.block_on(self.client.clone().close());
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}

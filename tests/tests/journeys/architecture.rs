@@ -1,0 +1,125 @@
+//! The promises that the compiler does not keep: which crate may know which, what never changes, and how
+//! long a file may get.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use sha2::{Digest, Sha256};
+
+/// By crate: what it may use besides `core`.
+const ARROWS: [(&str, &[&str]); 10] = [
+    ("core", &[]),
+    ("store", &[]),
+    ("ingest", &[]),
+    ("transcribe", &[]),
+    ("agenda", &[]),
+    ("search", &[]),
+    ("web", &["store", "search", "ingest"]),
+    ("worker", &["store", "ingest", "transcribe", "agenda", "search"]),
+    ("cli", &["store", "ingest", "transcribe", "agenda", "search", "worker", "web"]),
+    ("testkit", &["store"]),
+];
+
+/// Databases out there were made by these very bytes: a shipped migration never changes, not even in a
+/// comment. A new one gets a new line.
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("postgres/0001_init.sql", "4713fbafa5ef5e101b4e84976589ef5c8b02163e9f9989fb98bd2eae027376e9"),
+    ("sqlite/0001_init.sql", "27d3cf94fb8a714d718faf28311287e5b8115a76df0b0fec7fdb81766d3013e6"),
+];
+
+/// A file that is longer holds more than one thing.
+const MOST_LINES: usize = 450;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap()
+}
+
+/// By crate of ours: those of ours that it uses, and how.
+fn uses() -> BTreeMap<String, Vec<(String, DependencyKind)>> {
+    let ours = |name: &str| name.strip_prefix("moothall-").map(str::to_owned);
+    let packages = metadata().packages;
+    let packages = packages.iter().filter_map(|package| Some((ours(&package.name)?, package)));
+    packages
+        .map(|(name, package)| {
+            let used = package.dependencies.iter();
+            (name, used.filter_map(|used| Some((ours(&used.name)?, used.kind))).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn crates_use_only_what_the_design_lets_them() {
+    let arrows: BTreeMap<_, _> = ARROWS.into_iter().collect();
+    let mut seen = BTreeSet::new();
+    for (name, used) in uses() {
+        // This crate stands outside of the house and looks at it.
+        if name == "tests" {
+            continue;
+        }
+        let allowed = arrows.get(name.as_str()).unwrap_or_else(|| panic!("no arrows are drawn for {name}"));
+        for (other, kind) in used {
+            let is_test_of = kind == DependencyKind::Development && other == "testkit";
+            assert!(
+                other == "core" || is_test_of || allowed.contains(&other.as_str()),
+                "{name} uses {other}, and the design has no such arrow"
+            );
+        }
+        seen.insert(name);
+    }
+    assert_eq!(seen.len(), ARROWS.len(), "{seen:?}");
+}
+
+#[test]
+fn shipped_migrations_never_change() {
+    let mut there = Vec::new();
+    for database in ["postgres", "sqlite"] {
+        for entry in fs::read_dir(root().join("migrations").join(database)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{database}/{}", path.file_name().unwrap().to_str().unwrap());
+            there.push((name, format!("{:x}", Sha256::digest(fs::read(&path).unwrap()))));
+        }
+    }
+    there.sort();
+    let shipped = MIGRATIONS.map(|(name, sha256)| (name.to_owned(), sha256.to_owned()));
+    assert_eq!(there, shipped);
+    // Both databases go through the same steps.
+    let steps = |database| {
+        let names = there.iter().filter_map(move |(name, _)| name.strip_prefix(database));
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(steps("postgres/"), steps("sqlite/"));
+}
+
+#[test]
+fn files_hold_one_thing_each() {
+    let mut folders = vec![root().join("tests")];
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        folders.push(entry.unwrap().path().join("src"));
+    }
+    let mut long = Vec::new();
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                count += 1;
+                let lines = fs::read_to_string(&path).unwrap().lines().count();
+                if lines > MOST_LINES {
+                    long.push(format!("{} has {lines} lines", path.display()));
+                }
+            }
+        }
+    }
+    assert!(count > 100, "only {count} files were seen");
+    assert!(long.is_empty(), "split what is longer than {MOST_LINES} lines: {long:#?}");
+}

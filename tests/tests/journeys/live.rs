@@ -1,0 +1,202 @@
+//! A live meeting whose recorder dies again and again loses nothing but the moments it was dead.
+
+use std::time::{Duration, Instant};
+
+use moothall_core::MeetingState;
+use moothall_tests::{
+    Encoder, Home, MINUTE, Picture, SECOND, Server, ffprobe, free_port, models_dir, speech, until,
+};
+use serde_json::Value;
+
+use crate::fixtures::{SLUG, meeting_id};
+
+const KILLS: u64 = 5;
+
+#[test]
+fn a_recorder_that_is_killed_five_times_goes_on_in_the_same_recording() {
+    for home in Home::on_each_database() {
+        let sound = speech(&home);
+        let address = format!("srt://127.0.0.1:{}?passphrase=the-heron-walks", free_port());
+        home.import(&format!("--source {address}")).ok();
+        let mut server = home.serve();
+        let begun = Instant::now();
+        let mut encoder = Encoder::push(&sound, Picture::With, &address);
+        for kill in 0..KILLS {
+            let before_ms = recorded_ms(&server);
+            until("more to be recorded", MINUTE, || {
+                restart_when_ended(&mut encoder, &sound, &address);
+                (recorded_ms(&server) > before_ms + 2_000).then_some(())
+            });
+            // From here to the death is at no particular place of a segment.
+            let moment = Instant::now() + Duration::from_millis(kill * 7_919 % 2_000);
+            until("the moment", MINUTE, || (Instant::now() >= moment).then_some(()));
+            server.kill();
+            server.restart(&home);
+        }
+        let before_ms = recorded_ms(&server);
+        until("more to be recorded", MINUTE, || {
+            restart_when_ended(&mut encoder, &sound, &address);
+            (recorded_ms(&server) > before_ms + 6_000).then_some(())
+        });
+        assert_eq!(server.json(&format!("/api/v1/meetings/{SLUG}"))["state"], "live");
+        end_meeting(&home);
+        let folder = format!("/media/{}", meeting_id(&server));
+        until("the playlist to end", MINUTE, || {
+            server.page(&format!("{folder}/a/index.m3u8")).contains("#EXT-X-ENDLIST").then_some(())
+        });
+        drop(encoder);
+
+        let runs: Vec<i64> = ["a", "v"].map(|rendition| one_timeline(&server, &format!("{folder}/{rendition}"))).into();
+        assert_eq!(runs[0], runs[1], "sound and picture tell of different runs");
+        // Media time is wall-clock time, dead moments and all.
+        let duration_ms = recorded_ms(&server);
+        assert!(u128::from(duration_ms.unsigned_abs()) <= begun.elapsed().as_millis(), "{duration_ms}");
+        whole_is_read(&format!("{}{folder}/master.m3u8", server.url));
+        if models_dir().is_some() {
+            transcript_covers_it(&home, &server, &format!("{folder}/a"));
+        }
+    }
+}
+
+/// An encoder gives up when nobody answers; somebody starts it again.
+fn restart_when_ended(encoder: &mut Encoder, sound: &std::path::Path, address: &str) {
+    if encoder.has_ended() {
+        *encoder = Encoder::push(sound, Picture::With, address);
+    }
+}
+
+fn recorded_ms(server: &Server) -> i64 {
+    server.json(&format!("/api/v1/meetings/{SLUG}"))["media"]["duration_ms"].as_i64().unwrap_or(0)
+}
+
+/// What the clerk does when the meeting is over.
+fn end_meeting(home: &Home) {
+    home.database(async |db| {
+        let meeting = db.meeting_by_slug(SLUG).await.unwrap().unwrap();
+        let mut tx = db.begin().await.unwrap();
+        for (from, to) in [
+            (MeetingState::Live, MeetingState::Ended),
+            (MeetingState::Ended, MeetingState::Published),
+        ] {
+            tx.set_meeting_state(meeting.id, from, to).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    });
+}
+
+/// Segments follow each other in media time, with a discontinuity at each new run; returns how many runs.
+fn one_timeline(server: &Server, folder: &str) -> i64 {
+    let playlist = server.page(&format!("{folder}/index.m3u8"));
+    let discontinuities = playlist.lines().filter(|line| *line == "#EXT-X-DISCONTINUITY").count();
+    assert!(discontinuities >= KILLS as usize, "{playlist}");
+    let (mut end_ms, mut at_ms) = (None, None);
+    for line in playlist.lines() {
+        if let Some(date) = line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:") {
+            at_ms = Some(wall_ms(date));
+        } else if let Some(seconds) = line.strip_prefix("#EXTINF:") {
+            let start_ms = at_ms.take().unwrap();
+            let seconds: f64 = seconds.trim_end_matches(',').parse().unwrap();
+            // Dates are rounded to the millisecond.
+            assert!(end_ms.is_none_or(|end_ms| start_ms >= end_ms - 2), "{line} overlaps in {playlist}");
+            end_ms = Some(start_ms + (seconds * 1_000.0) as i64);
+        } else if !line.starts_with('#') {
+            assert_eq!(server.get(&format!("{folder}/{line}")).status, 200, "{line}");
+        }
+    }
+    discontinuities as i64 + 1
+}
+
+/// Milliseconds of the day; no test lasts over midnight unnoticed, as times would go backwards.
+fn wall_ms(date: &str) -> i64 {
+    let time = date.split_once('T').unwrap().1.trim_end_matches('Z');
+    let parts: Vec<f64> = time.split(':').map(|part| part.parse().unwrap()).collect();
+    ((parts[0] * 3_600.0 + parts[1] * 60.0 + parts[2]) * 1_000.0).round() as i64
+}
+
+/// ffprobe reads every packet of every run.
+fn whole_is_read(address: &str) {
+    let read = ffprobe("-count_packets -show_entries stream=codec_name,nb_read_packets:format=duration", address);
+    let streams = read["streams"].as_array().unwrap();
+    let packets = |codec: &str| -> i64 {
+        let counted = streams.iter().filter(|stream| stream["codec_name"] == codec);
+        counted.map(|stream| stream["nb_read_packets"].as_str().unwrap().parse::<i64>().unwrap()).max().unwrap()
+    };
+    let seconds: f64 = read["format"]["duration"].as_str().unwrap().parse().unwrap();
+    // 15 pictures and 46.9 packets of sound a second.
+    for (codec, rate) in [("h264", 15.0), ("aac", 48_000.0 / 1_024.0)] {
+        let share = packets(codec) as f64 / rate / seconds;
+        assert!((0.9..1.1).contains(&share), "{codec}: {share} of {seconds} s in {read:#}");
+    }
+}
+
+/// Somebody speaks all the time: where there is sound for some seconds, there are words.
+fn transcript_covers_it(home: &Home, server: &Server, folder: &str) {
+    let captions = server.transcript(home, SLUG, 3 * MINUTE);
+    assert!(!captions.is_empty());
+    let times: Vec<(i64, i64)> = captions
+        .iter()
+        .map(|caption| (caption["start_ms"].as_i64().unwrap(), caption["end_ms"].as_i64().unwrap()))
+        .collect();
+    assert!(times.windows(2).all(|pair| pair[0].1 <= pair[1].0), "captions overlap: {times:?}");
+    let media: Value = server.json(&format!("/api/v1/meetings/{SLUG}"))["media"].clone();
+    let duration_ms = media["duration_ms"].as_i64().unwrap();
+    assert!(times.iter().all(|(start_ms, end_ms)| 0 <= *start_ms && *end_ms <= duration_ms), "{times:?}");
+    for (start_ms, end_ms) in runs(&server.page(&format!("{folder}/index.m3u8"))) {
+        if end_ms - start_ms > 6_000 {
+            let covered = times.iter().any(|(from_ms, to_ms)| *from_ms < end_ms && *to_ms > start_ms);
+            assert!(covered, "nothing is written down from {start_ms} to {end_ms} ms: {times:?}");
+        }
+    }
+    let word = captions.iter().flat_map(|caption| caption["words"].as_array().unwrap()).find_map(|word| {
+        let text = word["text"].as_str().unwrap();
+        (text.len() > 5 && text.chars().all(char::is_alphabetic)).then_some(text)
+    });
+    server.found(&format!("q={}", word.unwrap()));
+}
+
+/// Where each run begins and ends, in milliseconds of media time.
+fn runs(playlist: &str) -> Vec<(i64, i64)> {
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    let (mut first_ms, mut at_ms, mut is_new) = (None, 0, true);
+    for line in playlist.lines() {
+        if line == "#EXT-X-DISCONTINUITY" {
+            is_new = true;
+        } else if let Some(date) = line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:") {
+            at_ms = wall_ms(date) - *first_ms.get_or_insert(wall_ms(date));
+        } else if let Some(seconds) = line.strip_prefix("#EXTINF:") {
+            let seconds: f64 = seconds.trim_end_matches(',').parse().unwrap();
+            let end_ms = at_ms + (seconds * 1_000.0) as i64;
+            match runs.last_mut() {
+                Some(run) if !is_new => run.1 = end_ms,
+                _ => runs.push((at_ms, end_ms)),
+            }
+            is_new = false;
+        }
+    }
+    runs
+}
+
+#[test]
+fn a_wrong_passphrase_is_told_and_the_right_one_gets_in() {
+    let home = Home::new();
+    let sound = speech(&home);
+    let port = free_port();
+    let address = |passphrase| format!("srt://127.0.0.1:{port}?passphrase={passphrase}");
+    home.import(&format!("--source {}", address("the-heron-walks"))).ok();
+    let server = home.serve();
+    server.wait_for_log("waiting for an encoder", MINUTE);
+    let wrong = Encoder::push(&sound, Picture::Without, &address("the-heron-flies"));
+    server.wait_for_log("passphrase", MINUTE);
+    assert!(server.log().contains("refused"), "{}", server.log());
+    assert!(!server.log().contains("the-heron-walks"), "the log gives the passphrase away");
+    drop(wrong);
+    let _right = Encoder::push(&sound, Picture::Without, &address("the-heron-walks"));
+    until("the right passphrase to get in", MINUTE, || (recorded_ms(&server) > 1_000).then_some(()));
+    assert_eq!(server.json(&format!("/api/v1/meetings/{SLUG}"))["state"], "live");
+    assert!(server.page(&format!("/meetings/{SLUG}")).contains("data-live"));
+    assert!(server.page("/").contains(&format!("/meetings/{SLUG}")));
+    // Asked to end, it writes what it holds and ends well, and soon.
+    let asked = Instant::now();
+    assert!(server.stop());
+    assert!(asked.elapsed() < 20 * SECOND);
+}

@@ -1,0 +1,16 @@
+//! Whole journeys: the real program over real databases, real media and a real browser.
+//!
+//! `scripts/test` builds the program and starts PostgreSQL first. What needs the speech model or the real
+//! inputs is left out, with its reason, where they are absent.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its scene should say so and stop")]
+
+mod architecture;
+mod archive;
+mod bad_input;
+mod bad_machine;
+mod commands;
+mod fixtures;
+mod live;
+mod media;
+mod watching;
+mod workers;
