@@ -39,6 +39,6 @@ USER moothall
 ENV MOOTHALL_DATA=/data
 VOLUME /data
 # Pages; SRT from encoders.
-EXPOSE 8080/tcp 7001/udp
+EXPOSE 8080/tcp 9710/udp
 ENTRYPOINT ["moothall"]
 CMD ["serve", "--listen", "0.0.0.0:8080"]

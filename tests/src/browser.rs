@@ -46,9 +46,13 @@ impl Browser {
             format!("--user-data-dir={}", profile.path().display()),
         ]);
         // The least width of Chromium's own window is 500 pixels: a telephone is emulated.
+        let is_telephone = width < 500;
+        let metrics = json!({
+            "width": width, "height": height, "pixelRatio": 1.0, "touch": is_telephone, "mobile": is_telephone,
+        });
         let options = json!({
             "args": arguments,
-            "mobileEmulation": { "deviceMetrics": { "width": width, "height": height, "pixelRatio": 1.0 } },
+            "mobileEmulation": { "deviceMetrics": metrics },
         });
         let Value::Object(capabilities) = json!({ "goog:chromeOptions": options }) else { unreachable!() };
         until("chromedriver", MINUTE, || {

@@ -22,6 +22,8 @@ const MOST_POSITIONS: usize = 1_500;
 const SPARE_POSITIONS: usize = 64;
 /// Nobody speaks faster: keeps words apart that alignment put at the same moment.
 const SHORTEST_WORD_MS: i64 = 20;
+/// More than are said in a window; whisper.cpp gives up at 220.
+const MOST_TOKENS: i32 = 210;
 /// Memory for one alignment; what is not used is never touched.
 const ALIGNMENT_BYTES: usize = 128 << 20;
 
@@ -101,6 +103,10 @@ impl Whisper {
         parameters.set_print_progress(false);
         parameters.set_print_timestamps(false);
         parameters.set_audio_ctx(positions(samples.len()) as i32);
+        // Without these two, whisper.cpp may be left with less than 160 ms of the window to align, and then ends
+        // the whole process with an assertion.
+        parameters.set_single_segment(true);
+        parameters.set_max_tokens(MOST_TOKENS);
         if search == Search::Beam {
             // Stricter than whisper.cpp's 2.4 and -1: a second try pays when time does not matter.
             parameters.set_entropy_thold(2.8);

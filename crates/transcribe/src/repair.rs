@@ -5,9 +5,9 @@ use moothall_core::{MediaTime, Word};
 use crate::windows::Span;
 
 /// Nobody repeats a phrase of so many words so often in a row, but Whisper does when it loops.
-/// By number of words in the phrase: how often it may stand, from one word ("aye, aye") to five or more.
-const MOST_REPEATS: [usize; 5] = [12, 4, 3, 3, 2];
-const LONGEST_PHRASE_WORDS: usize = 16;
+/// By number of words in the phrase: how often it may stand, from one word ("aye, aye") to eight or more.
+const MOST_REPEATS: [usize; 8] = [12, 4, 3, 3, 2, 2, 2, 1];
+const LONGEST_PHRASE_WORDS: usize = 40;
 /// A note such as "(gentle music)" has few words; a longer parenthesis is text.
 const LONGEST_NOTE_WORDS: usize = 6;
 /// Alignment is rarely further off than this, so that a word so far from any voice was not spoken.
@@ -170,6 +170,8 @@ mod tests {
             "we will now ".to_owned() + &"move on to the next item. ".repeat(9) + "Councillor Reed.";
         assert_eq!(kept(&looping), "we will now move on to the next item. Councillor Reed.");
         assert_eq!(kept(&"Thank you. ".repeat(5)), "Thank you.");
+        let twice = "I could not help watching your face with some anxiety. ".repeat(2) + "Indeed.";
+        assert_eq!(kept(&twice), "I could not help watching your face with some anxiety. Indeed.");
         for said in ["Aye. Aye. Aye. Aye. Aye.", "hear hear, hear hear", "no, no, no, that is not right"] {
             assert!(!loops(&words(said)), "{said}");
         }

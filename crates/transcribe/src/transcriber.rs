@@ -43,7 +43,7 @@ pub enum TranscribeError {
 /// What to spend time on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// About fifty times as fast as speech on two cores.
+    /// Some forty times as fast as speech on two quiet cores.
     #[default]
     Fast,
     /// Longer windows and a wider search: fewer errors, two to three times as long.
@@ -53,7 +53,7 @@ pub enum Mode {
 impl Mode {
     pub(crate) const fn packing(self) -> Packing {
         match self {
-            Self::Fast => Packing { longest_ms: 15_000, padding_ms: 200, shortest_silence_ms: 300 },
+            Self::Fast => Packing { longest_ms: 16_500, padding_ms: 200, shortest_silence_ms: 300 },
             Self::Accurate => Packing { longest_ms: 28_000, padding_ms: 400, shortest_silence_ms: 600 },
         }
     }

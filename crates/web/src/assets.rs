@@ -21,9 +21,7 @@ struct Dist;
 
 /// From the name of a source to the name of the file that was built from it, which carries a hash.
 static NAMES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
-    Dist::get("manifest.json")
-        .and_then(|file| serde_json::from_slice(&file.data).ok())
-        .unwrap_or_default()
+    Dist::get("manifest.json").and_then(|file| serde_json::from_slice(&file.data).ok()).unwrap_or_default()
 });
 
 /// Where a browser finds what was built from `source`, for instance `site.css`.

@@ -70,7 +70,9 @@ impl Failure {
             Self::MethodNotAllowed => "Pages and data here are read with GET.".to_owned(),
             Self::BadRequest(detail) => detail.clone(),
             Self::RangeNotSatisfiable => "The part asked for lies beyond the end.".to_owned(),
-            Self::Internal => "The fault is ours and has been recorded. Try again in a few minutes.".to_owned(),
+            Self::Internal => {
+                "The fault is ours and has been recorded. Try again in a few minutes.".to_owned()
+            }
         }
     }
 }

@@ -157,7 +157,9 @@ impl Range {
             return Ok(None);
         };
         let range = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
-            (Ok(first), Ok(last)) if first <= last => Self { first, last: last.min(length.saturating_sub(1)) },
+            (Ok(first), Ok(last)) if first <= last => {
+                Self { first, last: last.min(length.saturating_sub(1)) }
+            }
             (Ok(first), Err(_)) if last.trim().is_empty() => Self { first, last: length.saturating_sub(1) },
             (Err(_), Ok(count)) if first.trim().is_empty() && count > 0 => {
                 Self { first: length.saturating_sub(count), last: length.saturating_sub(1) }
@@ -169,7 +171,12 @@ impl Range {
     }
 }
 
-async fn send(mut file: File, length: u64, range: Option<Range>, media_type: HeaderValue) -> Result<Response> {
+async fn send(
+    mut file: File,
+    length: u64,
+    range: Option<Range>,
+    media_type: HeaderValue,
+) -> Result<Response> {
     let mut response = Response::builder()
         .header(header::CONTENT_TYPE, media_type)
         .header(header::CACHE_CONTROL, IMMUTABLE)

@@ -95,9 +95,7 @@ impl Pairs {
         let Some(text) = self.first(name) else { return Ok(None) };
         match text.parse() {
             Ok(date) => Ok(Some(date)),
-            Err(_) => {
-                Err(Failure::BadRequest(format!("“{name}” is not a date: write it as 2026-07-23.")))
-            }
+            Err(_) => Err(Failure::BadRequest(format!("“{name}” is not a date: write it as 2026-07-23."))),
         }
     }
 
@@ -150,7 +148,10 @@ mod tests {
     #[test]
     fn filters_are_switched_on_and_off() {
         let asked = pairs(&[("q", "bridge"), ("speaker", "1"), ("page", "3")]);
-        assert_eq!(asked.toggled("speaker", "2").address("/search"), "/search?q=bridge&speaker=1&page=3&speaker=2");
+        assert_eq!(
+            asked.toggled("speaker", "2").address("/search"),
+            "/search?q=bridge&speaker=1&page=3&speaker=2"
+        );
         assert_eq!(asked.toggled("speaker", "1").without("page").address("/search"), "/search?q=bridge");
         assert_eq!(asked.with("page", "4").address(""), "?q=bridge&speaker=1&page=4");
         assert_eq!(pairs(&[]).address("/search"), "/search");

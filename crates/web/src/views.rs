@@ -110,10 +110,7 @@ impl MeetingCard {
 }
 
 pub fn committee_link(meeting: &Meeting) -> Link {
-    Link {
-        text: meeting.committee_name.clone(),
-        href: format!("/committees/{}", meeting.committee_slug),
-    }
+    Link { text: meeting.committee_name.clone(), href: format!("/committees/{}", meeting.committee_slug) }
 }
 
 /// A word or two on where a meeting stands; none for the ordinary case of a published record.

@@ -1,0 +1,169 @@
+//! A machine on which something is missing, full or taken.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use moothall_tests::{Home, Server, Told, ffmpeg, models_dir};
+
+use crate::fixtures::{SLUG, fixture, import_meeting};
+
+#[test]
+fn a_port_in_use_is_named() {
+    let home = Home::new();
+    let server = home.serve();
+    let listen = server.url.trim_start_matches("http://");
+    let (_, port) = listen.rsplit_once(':').unwrap();
+    home.run(["serve", "--listen", listen]).fails_with(&[&format!("port {port} is in use"), "--listen"]);
+    // The one that was there first goes on.
+    assert_eq!(server.get("/healthz").status, 200);
+}
+
+#[test]
+fn a_model_with_a_wrong_hash_is_not_used() {
+    let Some(models) = models_dir() else { return };
+    let home = Home::new();
+    let damaged = home.path("models");
+    fs::create_dir(&damaged).unwrap();
+    for entry in fs::read_dir(models).unwrap() {
+        let path = entry.unwrap().path();
+        symlink(&path, damaged.join(path.file_name().unwrap())).unwrap();
+    }
+    let model = damaged.join("ggml-base.bin");
+    fs::remove_file(&model).unwrap();
+    fs::write(&model, "not the weights that were sent").unwrap();
+    let home = home.with_models(damaged);
+    let remedy = ["ggml-base.bin", "sha256", "moothall model fetch base"];
+    home.run(["model", "verify"]).fails_with(&remedy);
+    let sound = home.path("sound.flac");
+    ffmpeg("-f lavfi -i sine=frequency=440:duration=3", &sound);
+    home.run(["transcribe", "sound.flac"]).fails_with(&remedy);
+    // The service runs on, and the log says what to do.
+    home.import(&format!("--media {} --publish", sound.display())).ok();
+    let server = home.serve();
+    server.wait_for_log("moothall model fetch base", moothall_tests::MINUTE);
+    assert_eq!(server.get(&format!("/meetings/{SLUG}")).status, 200);
+}
+
+/// A small file system in memory, unmounted in the end.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Prints why and returns none where this user may not mount.
+    fn mount(path: PathBuf, size: &str) -> Option<Self> {
+        fs::create_dir_all(&path).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        if mounted.status.success() {
+            return Some(Self(path));
+        }
+        eprintln!("left out: no small disk can be mounted: {}", String::from_utf8_lossy(&mounted.stderr));
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_room_mends_it() {
+    let home = Home::new();
+    let film = home.path("film.mp4");
+    ffmpeg(
+        "-f lavfi -i testsrc=size=640x360:rate=25:duration=30 -f lavfi -i sine=frequency=440:duration=30 \
+         -c:v libx264 -preset ultrafast -b:v 3M -minrate 3M -maxrate 3M -bufsize 1M -x264-params nal-hrd=cbr \
+         -pix_fmt yuv420p -g 50 -c:a aac",
+        &film,
+    );
+    assert!(film.metadata().unwrap().len() > 6_000_000);
+    let Some(disk) = SmallDisk::mount(home.data().join("media"), "4m") else { return };
+    let arguments = format!("--media {}", film.display());
+    import_meeting(&home, &arguments).fails_with(&["the disk is full", "make room", "media"]);
+    // What came before the media is there, and the pages show it.
+    let server = home.serve();
+    assert!(server.page(&format!("/meetings/{SLUG}")).contains("heron walk"));
+    let enlarged = Command::new("mount").args(["-o", "remount,size=64m"]).arg(&disk.0).status().unwrap();
+    assert!(enlarged.success());
+    home.import(&arguments).ok();
+    let media = server.json(&format!("/api/v1/meetings/{SLUG}"))["media"].clone();
+    assert!(media["duration_ms"].as_i64().unwrap() > 29_000, "{media}");
+    // The server lets go of the disk before it is unmounted.
+    drop(server);
+}
+
+/// Runs a command in a GStreamer without some of its plugins.
+fn without_plugins(home: &Home, missing: impl Fn(&str) -> bool, arguments: &[&str]) -> Told {
+    let found = Command::new("pkg-config").args(["--variable=pluginsdir", "gstreamer-1.0"]).output().unwrap();
+    let system = PathBuf::from(String::from_utf8(found.stdout).unwrap().trim());
+    let plugins = home.path("plugins");
+    let _ = fs::remove_dir_all(&plugins);
+    fs::create_dir(&plugins).unwrap();
+    for entry in fs::read_dir(&system).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if !missing(&name) {
+            symlink(&path, plugins.join(name)).unwrap();
+        }
+    }
+    let registry = home.path("registry.bin");
+    let _ = fs::remove_file(&registry);
+    let output = home
+        .command(arguments)
+        .env("GST_PLUGIN_SYSTEM_PATH_1_0", &plugins)
+        .env("GST_PLUGIN_PATH_1_0", "")
+        .env("GST_REGISTRY_1_0", registry)
+        .output()
+        .unwrap();
+    output.into()
+}
+
+#[test]
+fn a_missing_gstreamer_plugin_is_named_with_its_package() {
+    let home = Home::new();
+    let sound = home.path("sound.flac");
+    ffmpeg("-f lavfi -i sine=frequency=440:duration=3", &sound);
+    let remedy = ["srtsrc", "apt-get install gstreamer1.0-plugins-bad"];
+    let no_srt = |name: &str| name.contains("srt");
+    without_plugins(&home, no_srt, &["serve", "--listen", "127.0.0.1:1"]).fails_with(&remedy);
+    let doctor = without_plugins(&home, no_srt, &["doctor"]);
+    assert!(!doctor.success);
+    for part in remedy {
+        assert!(doctor.stdout.contains(part), "{doctor:?}");
+    }
+    let none = without_plugins(&home, |_| true, &["transcribe", "sound.flac"]);
+    none.fails_with(&["gstreamer", "apt-get install"]);
+    // What needs no media works.
+    let agenda = fixture("agenda.txt").display().to_string();
+    without_plugins(&home, |_| true, &["agenda", &agenda]).ok();
+    import_meeting(&home, "").ok();
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_is_named() {
+    let home = Home::new();
+    let file = home.write("file", "not a folder");
+    let below: &Path = &file.join("data");
+    home.run(["migrate", "--data", &below.display().to_string()]).fails_with(&["file/data", "--data"]);
+    home.run(["migrate", "--database", "mysql://somewhere/db"]).fails_with(&["sqlite:", "postgres://"]);
+}
+
+#[test]
+fn two_servers_do_not_share_one_index() {
+    let home = Home::new();
+    let _server = home.serve();
+    let listen = format!("127.0.0.1:{}", moothall_tests::free_port());
+    home.run(["serve", "--role", "web", "--listen", &listen]).fails_with(&["index", "another process"]);
+    home.run(["reindex"]).fails_with(&["index", "another process"]);
+    // A worker beside it has no index and no pages.
+    let worker = Server::start_without_pages(&home, &["--role", "work"]);
+    assert!(worker.stop());
+}

@@ -50,8 +50,12 @@ impl MeetingPage {
             MeetingState::Scheduled => {
                 "This meeting has not begun. It can be watched here when it does; the page does not reload by itself."
             }
-            MeetingState::Adjourned => "The meeting is adjourned. It goes on here when the committee returns.",
-            MeetingState::Ended => "This meeting is over. Its recording is being prepared and appears here when it is published.",
+            MeetingState::Adjourned => {
+                "The meeting is adjourned. It goes on here when the committee returns."
+            }
+            MeetingState::Ended => {
+                "This meeting is over. Its recording is being prepared and appears here when it is published."
+            }
             MeetingState::Withheld => "The recording of this meeting is not available to the public.",
             MeetingState::Cancelled => "This meeting was cancelled.",
             MeetingState::Published if self.player.is_none() && self.turns.is_empty() => {

@@ -14,7 +14,10 @@ use super::{
     search::{Answer, FacetValue, FacetView, Form, HitView, SearchPage},
     transcript::{CaptionView, ItemHeading, TranscriptPage, TurnView},
 };
-use crate::{downloads, views::{Link, MeetingCard, Paging, Site, SpeakerView, When}};
+use crate::{
+    downloads,
+    views::{Link, MeetingCard, Paging, Site, SpeakerView, When},
+};
 
 /// Writes the pages where somebody may look at them with a browser, if asked to, and gives them back with
 /// the hashes of the styles' file names taken out.
@@ -67,7 +70,10 @@ fn turns() -> Vec<TurnView> {
     vec![
         TurnView {
             id: Some(TurnId::from(Uuid::from_u128(100))),
-            item: Some(ItemHeading { number: "6a".to_owned(), title: "Footbridge over the mill race".to_owned() }),
+            item: Some(ItemHeading {
+                number: "6a".to_owned(),
+                title: "Footbridge over the mill race".to_owned(),
+            }),
             speaker: Some(SpeakerView {
                 name: "Councillor Ngozi Okafor".to_owned(),
                 role: Some("Chair".to_owned()),
@@ -91,17 +97,18 @@ fn turns() -> Vec<TurnView> {
 }
 
 fn items() -> Vec<ItemView> {
-    let item = |id: u128, number: &str, title: &str, level, restricted, spans: &[(f64, Option<f64>)]| ItemView {
-        id: AgendaItemId::from(Uuid::from_u128(id)),
-        number: number.to_owned(),
-        title: title.to_owned(),
-        level,
-        restricted,
-        spans: spans
-            .iter()
-            .map(|&(start, end)| Span { start: seconds(start), end: end.map(seconds) })
-            .collect(),
-    };
+    let item =
+        |id: u128, number: &str, title: &str, level, restricted, spans: &[(f64, Option<f64>)]| ItemView {
+            id: AgendaItemId::from(Uuid::from_u128(id)),
+            number: number.to_owned(),
+            title: title.to_owned(),
+            level,
+            restricted,
+            spans: spans
+                .iter()
+                .map(|&(start, end)| Span { start: seconds(start), end: end.map(seconds) })
+                .collect(),
+        };
     vec![
         item(1, "1", "Apologies for absence", 1, false, &[(0.0, Some(60.0))]),
         item(2, "6", "Highways and bridges", 1, false, &[(60.0, None)]),
@@ -146,7 +153,11 @@ fn home() {
         site: site("Home"),
         live: vec![card("Full Council", "2026-11-22T19:00:00Z", MeetingState::Live)],
         next: vec![card("Planning Committee in December", "2026-12-03T18:30:00Z", MeetingState::Scheduled)],
-        latest: vec![card("Planning Committee in July", "2026-07-23T18:30:00+01:00", MeetingState::Published)],
+        latest: vec![card(
+            "Planning Committee in July",
+            "2026-07-23T18:30:00+01:00",
+            MeetingState::Published,
+        )],
     };
     insta::assert_snapshot!(render("home", &full));
     let empty = HomePage { site: site("Home"), live: vec![], next: vec![], latest: vec![] };
@@ -171,19 +182,28 @@ fn meetings() {
         card("Planning Committee in June", "2026-06-04T18:30:00+01:00", MeetingState::Published),
     ];
     insta::assert_snapshot!(render("meetings", &page(false, some)));
-    insta::assert_snapshot!("meetings_of_a_committee_without_any", render("meetings-none", &page(true, vec![])));
+    insta::assert_snapshot!(
+        "meetings_of_a_committee_without_any",
+        render("meetings-none", &page(true, vec![]))
+    );
 }
 
 #[test]
 fn meeting_in_every_state() {
     insta::assert_snapshot!("meeting_published", render("meeting", &meeting(MeetingState::Published, true)));
-    insta::assert_snapshot!("meeting_live_sound_only", render("meeting-audio", &meeting(MeetingState::Live, false)));
+    insta::assert_snapshot!(
+        "meeting_live_sound_only",
+        render("meeting-audio", &meeting(MeetingState::Live, false))
+    );
     for state in MeetingState::ALL.into_iter().filter(|state| !state.is_public()) {
         let html = render(&format!("meeting-{state}"), &meeting(state, true));
         assert!(html.contains("id=\"notice\""), "{state} is explained");
         assert!(!html.contains("id=\"player\""), "{state} has no player");
     }
-    insta::assert_snapshot!("meeting_scheduled", render("meeting-next", &meeting(MeetingState::Scheduled, true)));
+    insta::assert_snapshot!(
+        "meeting_scheduled",
+        render("meeting-next", &meeting(MeetingState::Scheduled, true))
+    );
 }
 
 #[test]
@@ -221,7 +241,11 @@ fn committee() {
         slug: "planning-committee".to_owned(),
         council: None,
         next: vec![],
-        latest: vec![card("Planning Committee in July", "2026-07-23T18:30:00+01:00", MeetingState::Published)],
+        latest: vec![card(
+            "Planning Committee in July",
+            "2026-07-23T18:30:00+01:00",
+            MeetingState::Published,
+        )],
     };
     insta::assert_snapshot!(render("committee", &page));
 }
@@ -251,8 +275,18 @@ fn answer(hits: Vec<HitView>) -> Answer {
         facets: vec![FacetView {
             title: "Speaker",
             values: vec![
-                FacetValue { label: "Ngozi Okafor".to_owned(), count: 3, href: "/search?q=bridge".to_owned(), chosen: true },
-                FacetValue { label: "Tom Ellery".to_owned(), count: 1, href: "/search?q=bridge&speaker=2".to_owned(), chosen: false },
+                FacetValue {
+                    label: "Ngozi Okafor".to_owned(),
+                    count: 3,
+                    href: "/search?q=bridge".to_owned(),
+                    chosen: true,
+                },
+                FacetValue {
+                    label: "Tom Ellery".to_owned(),
+                    count: 1,
+                    href: "/search?q=bridge&speaker=2".to_owned(),
+                    chosen: false,
+                },
             ],
         }],
         hits,
@@ -282,12 +316,19 @@ fn search() {
     let page = |answer| SearchPage { site: site("Search"), form: form.clone(), answer };
     insta::assert_snapshot!("search", render("search", &page(Some(answer(vec![hit])))));
     insta::assert_snapshot!("search_that_finds_nothing", render("search-none", &page(Some(answer(vec![])))));
-    insta::assert_snapshot!("search_before_any_question", render("search-empty", &SearchPage { site: site("Search"), form: Form::default(), answer: None }));
+    insta::assert_snapshot!(
+        "search_before_any_question",
+        render("search-empty", &SearchPage { site: site("Search"), form: Form::default(), answer: None })
+    );
 }
 
 #[test]
 fn errors() {
     insta::assert_snapshot!("not_found", render("not-found", &NotFoundPage { site: Site::default() }));
-    let page = ErrorPage { site: Site::default(), title: "Something went wrong", text: "Try again in a minute.".to_owned() };
+    let page = ErrorPage {
+        site: Site::default(),
+        title: "Something went wrong",
+        text: "Try again in a minute.".to_owned(),
+    };
     insta::assert_snapshot!("error", render("error", &page));
 }

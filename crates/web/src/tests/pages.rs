@@ -48,11 +48,16 @@ async fn a_search_narrows_down_and_explains_itself() {
 #[tokio::test]
 async fn what_is_not_there_is_said_in_words() {
     let town = Town::build().await;
-    for address in ["/nowhere", "/meetings/none", "/meetings/none/transcript", "/committees/none", "/people/none"] {
+    for address in
+        ["/nowhere", "/meetings/none", "/meetings/none/transcript", "/committees/none", "/people/none"]
+    {
         let answer = town.get(address).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{address}");
         let text = answer.text();
-        assert!(text.contains("Page not found") && text.contains("Ambleford Town Council"), "{address}: {text}");
+        assert!(
+            text.contains("Page not found") && text.contains("Ambleford Town Council"),
+            "{address}: {text}"
+        );
     }
     assert_eq!(town.get("/meetings?committee=none").await.status, StatusCode::NOT_FOUND);
     let answer = town.get("/meetings?from=never").await;
@@ -79,7 +84,9 @@ async fn nothing_of_a_meeting_that_is_not_public_leaves() {
         let page = town.page("/meetings/planning-march").await;
         assert!(page.contains("id=\"notice\"") && page.contains("Footbridge over the mill race"), "{state}");
         let said = &town.captions[0].id.to_string();
-        for address in ["/", "/meetings", "/search?q=footbridge", "/people/ngozi-okafor", "/meetings/planning-march"] {
+        for address in
+            ["/", "/meetings", "/search?q=footbridge", "/people/ngozi-okafor", "/meetings/planning-march"]
+        {
             let text = town.get(address).await.text();
             assert!(!text.contains(said) && !text.contains("We come to"), "{state}: {address}: {text}");
         }
@@ -116,7 +123,10 @@ async fn every_answer_is_guarded_and_pages_are_compressed() {
     for address in ["/", "/nowhere", "/api/v1/meetings", "/healthz"] {
         let answer = town.get(address).await;
         let policy = answer.header(header::CONTENT_SECURITY_POLICY);
-        assert!(policy.starts_with("default-src 'self'") && !policy.contains("unsafe"), "{address}: {policy}");
+        assert!(
+            policy.starts_with("default-src 'self'") && !policy.contains("unsafe"),
+            "{address}: {policy}"
+        );
         assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
         assert_eq!(answer.header(header::CACHE_CONTROL), "no-cache", "{address}");
         assert!(!answer.text().contains(" style=") && !answer.text().contains("<script>"), "{address}");
@@ -130,8 +140,7 @@ async fn every_answer_is_guarded_and_pages_are_compressed() {
 async fn styles_and_scripts_are_kept_for_ever() {
     let town = Town::build().await;
     let page = town.get("/meetings/planning-march").await.text();
-    let addresses: Vec<&str> =
-        page.split('"').filter(|part| part.starts_with("/static/")).collect();
+    let addresses: Vec<&str> = page.split('"').filter(|part| part.starts_with("/static/")).collect();
     assert!(addresses.len() >= 5, "{addresses:?}");
     for address in addresses {
         let answer = town.get(address).await;
