@@ -107,7 +107,7 @@ impl Home {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MOOTHALL_")) {
             command.env_remove(name);
         }
-        command.env_remove("RUST_LOG");
+        command.env_remove("RUST_LOG").env("NO_COLOR", "1");
         command.current_dir(self.folder.path()).env("MOOTHALL_DATA", self.data()).stdin(Stdio::null());
         if let Some(database) = &self.database {
             command.env("MOOTHALL_DATABASE", database);

@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn loops_are_cut_and_emphasis_is_not() {
-        let kept = |input| text(&without_loops(words(input)));
+        let kept = |input: &str| text(&without_loops(words(input)));
         let looping =
             "we will now ".to_owned() + &"move on to the next item. ".repeat(9) + "Councillor Reed.";
         assert_eq!(kept(&looping), "we will now move on to the next item. Councillor Reed.");

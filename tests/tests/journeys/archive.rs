@@ -58,7 +58,7 @@ fn downloads_hold_it(server: &Server) {
 fn the_api_tells_it(server: &Server) {
     let meeting = server.json(&format!("/api/v1/meetings/{SLUG}"));
     assert_eq!(meeting["state"], "published");
-    assert_eq!(meeting["start"], "2026-02-26T18:30:00Z".replace('Z', "+00:00"));
+    assert_eq!(meeting["start"], "2026-02-26T18:30:00Z");
     assert_eq!(meeting["media"], Value::Null);
     let item = &meeting["items"][3];
     assert_eq!((&item["number"], &item["title"]), (&"3a".into(), &"Mill Lane footbridge".into()));

@@ -16,8 +16,10 @@ const KILLS: u64 = 5;
 fn a_recorder_that_is_killed_five_times_goes_on_in_the_same_recording() {
     for home in Home::on_each_database() {
         let sound = speech(&home);
-        let address = format!("srt://127.0.0.1:{}?passphrase=the-heron-walks", free_port());
-        home.import(&format!("--source {address}")).ok();
+        let port = free_port();
+        let passphrase = "passphrase=the-heron-walks";
+        home.import(&format!("--source srt://0.0.0.0:{port}?{passphrase}")).ok();
+        let address = format!("srt://127.0.0.1:{port}?{passphrase}");
         let mut server = home.serve();
         let begun = Instant::now();
         let mut encoder = Encoder::push(&sound, Picture::With, &address);
@@ -182,7 +184,7 @@ fn a_wrong_passphrase_is_told_and_the_right_one_gets_in() {
     let sound = speech(&home);
     let port = free_port();
     let address = |passphrase| format!("srt://127.0.0.1:{port}?passphrase={passphrase}");
-    home.import(&format!("--source {}", address("the-heron-walks"))).ok();
+    home.import(&format!("--source srt://0.0.0.0:{port}?passphrase=the-heron-walks")).ok();
     let server = home.serve();
     server.wait_for_log("waiting for an encoder", MINUTE);
     let wrong = Encoder::push(&sound, Picture::Without, &address("the-heron-flies"));

@@ -105,11 +105,11 @@ fn nothing_is_wider_than_a_small_telephone() {
 fn a_live_meeting_plays_and_its_transcript_grows() {
     let home = Home::new();
     let sound = speech(&home);
-    let address = format!("srt://127.0.0.1:{}", free_port());
-    home.import(&format!("--source {address}")).ok();
+    let port = free_port();
+    home.import(&format!("--source srt://0.0.0.0:{port}")).ok();
     let server = home.serve();
     server.wait_for_log("waiting for an encoder", MINUTE);
-    let _encoder = Encoder::push(&sound, Picture::With, &address);
+    let _encoder = Encoder::push(&sound, Picture::With, &format!("srt://127.0.0.1:{port}"));
     until("the meeting to be live", MINUTE, || {
         let meeting = server.json(&format!("/api/v1/meetings/{SLUG}"));
         (meeting["state"] == "live" && meeting["media"]["duration_ms"].as_i64() > Some(4_000)).then_some(())
