@@ -59,7 +59,8 @@ impl Browser {
             assert!(driver.try_wait().unwrap().is_none(), "chromedriver did not start");
             get(&format!("{address}/status")).ok().filter(|answer| answer.status == 200)
         });
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let client = runtime
             .block_on(ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&address))
             .unwrap();
@@ -87,9 +88,7 @@ impl Browser {
     #[track_caller]
     pub fn press(&self, selector: &str) {
         self.runtime
-            .block_on(async {
-                self.client.find(fantoccini::Locator::Css(selector)).await?.click().await
-            })
+            .block_on(async { self.client.find(fantoccini::Locator::Css(selector)).await?.click().await })
             .unwrap();
     }
 }

@@ -104,7 +104,9 @@ impl Home {
     /// The program with its arguments, in this installation and free of the tests' own settings.
     pub fn command<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(binary());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MOOTHALL_")) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MOOTHALL_"))
+        {
             command.env_remove(name);
         }
         command.env_remove("RUST_LOG").env("NO_COLOR", "1");

@@ -41,9 +41,7 @@ impl Server {
     fn wait_until_ready(&self) {
         let url = format!("{}/readyz", self.url);
         // An index that was damaged is built before.
-        until("the server to be ready", MINUTE, || {
-            get(&url).ok().filter(|answer| answer.status == 200)
-        });
+        until("the server to be ready", MINUTE, || get(&url).ok().filter(|answer| answer.status == 200));
     }
 
     pub fn process_id(&self) -> u32 {

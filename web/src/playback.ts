@@ -88,12 +88,13 @@ export class Playback {
       hls.config.maxBufferLength = BUFFER_SECONDS;
       hls.config.maxMaxBufferLength = 2 * BUFFER_SECONDS;
     });
-    hls.on(HlsJs.Events.LEVEL_LOADED, (_, { details }) => {
-      this.stretches = stretchesOf(details.fragments, this.epochMs);
-    });
-    hls.on(HlsJs.Events.LEVEL_PTS_UPDATED, (_, { details }) => {
-      this.stretches = stretchesOf(details.fragments, this.epochMs);
-    });
+    // The second of these also comes for a sound track of its own, whose segments begin elsewhere.
+    const learn = () => {
+      const details = hls.latestLevelDetails;
+      if (details) this.stretches = stretchesOf(details.fragments, this.epochMs);
+    };
+    hls.on(HlsJs.Events.LEVEL_LOADED, learn);
+    hls.on(HlsJs.Events.LEVEL_PTS_UPDATED, learn);
     hls.on(HlsJs.Events.FRAG_BUFFERED, () => this.recovered());
     hls.on(HlsJs.Events.ERROR, (_, data) => this.failed(HlsJs, data));
     window.addEventListener("online", () => this.retry());

@@ -12,7 +12,7 @@ export interface ApiCaption {
   start_ms: number;
   end_ms: number;
   text: string;
-  turn_id: string | null;
+  turn_id: string;
 }
 
 /** A turn as the API gives it. */
@@ -95,12 +95,13 @@ export class Transcript {
   /** The paragraph that takes a caption: of its own turn, made where it is not there yet. */
   private wordsOf(turn: ApiTurn | undefined, caption: ApiCaption): Element | null {
     const last = this.turns.lastElementChild;
-    const id = turn && `turn-${turn.id}`;
-    if (last && (id ? last.id === id : !last.id)) return last.querySelector(".mh-turn__words");
+    const same = last instanceof HTMLElement && last.dataset.turn === caption.turn_id;
+    if (same) return last.querySelector(".mh-turn__words");
     const template = document.querySelector<HTMLTemplateElement>("#turn-template");
     const item = template?.content.firstElementChild?.cloneNode(true);
     if (!(item instanceof HTMLElement)) return null;
-    if (id) item.id = id;
+    item.id = `turn-${caption.turn_id}`;
+    item.dataset.turn = caption.turn_id;
     const fill = (part: string, text: string) => {
       const element = item.querySelector(`.mh-turn__${part}`);
       if (element) element.textContent = text;

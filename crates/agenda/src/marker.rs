@@ -130,7 +130,9 @@ mod tests {
     use super::*;
 
     /// The label, its first reading or its path, and the rest.
-    fn read(line: &str) -> Option<(&str, Vec<(Style, u32)>, &str)> {
+    type Read<'a> = (&'a str, Vec<(Style, u32)>, &'a str);
+
+    fn read(line: &str) -> Option<Read<'_>> {
         parse(line).map(|marker| {
             let first = marker.readings.into_iter().take(1);
             (marker.label, first.chain(marker.path).collect(), marker.rest)

@@ -121,7 +121,7 @@ impl Outline {
                 && self.levels.last().is_some_and(|level| level.column + SAME_COLUMN < line.column)
         });
         let marker = marker::parse(line.text)
-            .filter(|marker| !(in_sentence && is_weak(marker)) && !begins_with_month(marker.rest));
+            .filter(|marker| !(in_sentence && is_weak(marker) || begins_with_month(marker.rest)));
         if let Some(marker) = marker {
             if let Some(depth) = self.compound(&marker, line) {
                 self.begin(line, &marker, depth);

@@ -3,7 +3,10 @@ use std::path::{Path, PathBuf};
 use gst::prelude::*;
 use moothall_core::MediaTime;
 
-use crate::decode::{AudioError, Decoder};
+use crate::{
+    decode::{AudioError, Decoder},
+    probe::probe,
+};
 
 /// How long a file may take to show its first sound.
 const OPEN_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(30);
@@ -37,18 +40,14 @@ impl AudioFile {
         let input = gst::ElementFactory::make("filesrc").property("location", path).build()?;
         let decoder = Decoder::new(&input)?;
         let not_media = |reason: String| AudioError::NotMedia { path: path.to_owned(), reason };
-        let waited_for = [
-            gst::MessageType::Error,
-            gst::MessageType::AsyncDone,
-            gst::MessageType::Application,
-            gst::MessageType::Eos,
-        ];
+        let waited_for = [gst::MessageType::Error, gst::MessageType::AsyncDone, gst::MessageType::Eos];
         // The bus tells more than the failed change of state does.
         let _ = decoder.pipeline.set_state(gst::State::Paused);
         let message = decoder.bus.timed_pop_filtered(OPEN_TIMEOUT, &waited_for);
         match message.as_ref().map(|message| message.view()) {
             Some(gst::MessageView::AsyncDone(_) | gst::MessageView::Eos(_)) => {}
-            Some(gst::MessageView::Application(_)) => {
+            // Without any sound the decoder says that it has nothing to do.
+            Some(gst::MessageView::Error(_)) if probe(path).is_ok_and(|found| found.audio.is_empty()) => {
                 return Err(AudioError::NoAudio { path: path.to_owned() });
             }
             Some(gst::MessageView::Error(error)) => {

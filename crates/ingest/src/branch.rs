@@ -174,7 +174,7 @@ pub(crate) fn add(
     if rendition == Rendition::Audio {
         mux_pad.add_probe(gst::PadProbeType::BUFFER, |pad, info| match running_time(pad, info) {
             // An encoder's priming comes before the beginning; the muxer would move it, and all after it.
-            Some(running_us) if running_us < 0 => gst::PadProbeReturn::Drop,
+            Some(running_us) if running_us < 0 => gst::PadProbeReturn::Handled,
             _ => gst::PadProbeReturn::Ok,
         });
     }

@@ -42,7 +42,6 @@ impl Drop for Decoder {
 }
 
 impl Decoder {
-    /// Posts an application message on the bus if the input has no sound.
     pub(crate) fn new(input: &gst::Element) -> Result<Self, AudioError> {
         let pipeline = gst::Pipeline::new();
         // Streams of other kinds are not decoded, only thrown away.
@@ -75,13 +74,6 @@ impl Decoder {
                 && let Err(error) = pad.link(&entry)
             {
                 tracing::warn!(%error, "a stream cannot be decoded");
-            }
-        });
-        let weak_entry = entry.downgrade();
-        decoder.connect_no_more_pads(move |decoder| {
-            if weak_entry.upgrade().is_some_and(|entry| !entry.is_linked()) {
-                let nothing = gst::message::Application::builder(gst::Structure::new_empty("no-audio"));
-                let _ = decoder.post_message(nothing.src(decoder).build());
             }
         });
         let bus = pipeline.bus().ok_or_else(|| AudioError::Pipeline("it has no bus".into()))?;

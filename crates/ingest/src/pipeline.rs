@@ -15,10 +15,13 @@ use crate::{
     source::{Source, SrtAddress},
 };
 
+/// Weak, since the pipeline's own callbacks hold this.
+type Branches = Arc<Mutex<Vec<(Rendition, gst::glib::WeakRef<gst::Pad>)>>>;
+
 /// Stopped when dropped.
 pub(crate) struct Connection {
     pub pipeline: gst::Pipeline,
-    branches: Arc<Mutex<Vec<(Rendition, gst::glib::WeakRef<gst::Pad>)>>>,
+    branches: Branches,
 }
 
 impl Drop for Connection {

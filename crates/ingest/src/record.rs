@@ -18,7 +18,7 @@ use crate::{
     branch::{Base, Event, Shared},
     journal::Rendition,
     pipeline::Connection,
-    source::{Source, SrtAddress},
+    source::{Source, SrtAddress, SrtMode},
     timeline::TimelineError,
     writer::Writer,
 };
@@ -190,6 +190,7 @@ pub fn record(
         // A file is there from the start.
         alive_since: (!source.is_live()).then(Instant::now),
         asked_at: None,
+        started: Instant::now(),
         connected: false,
         ended_branches: 0,
         drained: false,
@@ -197,7 +198,7 @@ pub fn record(
         of_ms: None,
         missing: None,
     };
-    if let Source::Srt(SrtAddress { port, mode: crate::SrtMode::Listener, .. }) = source {
+    if let Source::Srt(SrtAddress { port, mode: SrtMode::Listener, .. }) = source {
         (watch.progress)(Progress::Listening { port: *port });
     }
     let ended = watch.until_it_ends(&connection, &bus, stop).and_then(|ended| {
@@ -268,6 +269,7 @@ struct Watch<'a> {
     /// When it connected, or last brought something.
     alive_since: Option<Instant>,
     asked_at: Option<Instant>,
+    started: Instant,
     connected: bool,
     ended_branches: usize,
     drained: bool,
@@ -290,6 +292,7 @@ impl Watch<'_> {
                 return Ok((Ending::Stopped, Vec::new()));
             }
             self.look_for_refusal();
+            self.look_for_answer()?;
             if let Some(ending) = self.look_for_silence()? {
                 return Ok(ending);
             }
@@ -338,8 +341,8 @@ impl Watch<'_> {
                 RecordError::NotMedia { path: path.clone(), reason: failure.text }
             }
             Source::Srt(address) if !self.connected => match address.mode {
-                crate::SrtMode::Listener => cannot_listen(address, failure.text),
-                crate::SrtMode::Caller => {
+                SrtMode::Listener => cannot_listen(address, failure.text),
+                SrtMode::Caller => {
                     RecordError::Connect { address: address.to_string(), reason: failure.text }
                 }
             },
@@ -395,6 +398,19 @@ impl Watch<'_> {
             );
             tracing::warn!(source = %self.source, "{remedy}");
             (self.progress)(Progress::Refused { remedy });
+        }
+    }
+
+    /// SRT's own timeout does not always come.
+    fn look_for_answer(&self) -> Result<(), RecordError> {
+        match self.source {
+            Source::Srt(address @ SrtAddress { mode: SrtMode::Caller, .. })
+                if !self.connected && self.started.elapsed() > self.options.no_stream_after =>
+            {
+                let reason = format!("no answer for {} s", self.options.no_stream_after.as_secs());
+                Err(RecordError::Connect { address: address.to_string(), reason })
+            }
+            _ => Ok(()),
         }
     }
 

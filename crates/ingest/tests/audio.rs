@@ -1,4 +1,5 @@
 //! Sound out: what transcription gets to hear.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Live over SRT: an encoder (ffmpeg) pushes, the recorder listens.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod common;
 

@@ -138,10 +138,9 @@ impl SegmentCollector for CountingSegment {
     fn collect(&mut self, doc: DocId, _: Score) {
         self.total += 1;
         for (column, counts) in self.facets.iter_mut().flatten() {
-            if let Some(ordinal) = column.ords().first(doc) {
-                if let Some(count) = counts.get_mut(ordinal as usize) {
-                    *count += 1;
-                }
+            let ordinal = column.ords().first(doc);
+            if let Some(count) = ordinal.and_then(|ordinal| counts.get_mut(ordinal as usize)) {
+                *count += 1;
             }
         }
         if let Some(date) = self.dates.as_ref().and_then(|dates| dates.first(doc)) {

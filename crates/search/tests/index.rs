@@ -1,4 +1,5 @@
 //! The index on disk: kept over a restart, replaced, removed, damaged, outdated, locked.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod made_up;
 

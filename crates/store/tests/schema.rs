@@ -1,5 +1,4 @@
 //! Both databases accept every statement, and shipped migrations stay as they are.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::{collections::BTreeMap, fs, path::Path};
 

@@ -132,7 +132,7 @@ async fn a_correction_keeps_what_stood_there_and_bars_a_replacement() {
         let spoken = turn(None, 0, 900);
         let row = caption(&spoken, 0, "counsellor Smyth");
         let mut tx = test.db.begin().await.unwrap();
-        tx.append_transcript(meeting, &[spoken], &[row.clone()]).await.unwrap();
+        tx.append_transcript(meeting, &[spoken], std::slice::from_ref(&row)).await.unwrap();
         assert!(tx.correct_caption(meeting, row.id, "Councillor Smith", None, noon()).await.unwrap());
         assert!(!tx.correct_caption(meeting, CaptionId::new(), "nobody", None, noon()).await.unwrap());
         tx.commit().await.unwrap();

@@ -1,5 +1,6 @@
 //! Real speech through the real models. Skipped, with the reason, where they are absent: `MOOTHALL_MODELS` is a
 //! directory with the models base and silero-vad, `MOOTHALL_SHARED` holds recordings with references.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::{
     path::{Path, PathBuf},

@@ -71,9 +71,7 @@ impl Recorders {
             }
         }
         for meeting in wanted {
-            if !running.contains_key(&meeting.id) {
-                running.insert(meeting.id, self.start(meeting));
-            }
+            running.entry(meeting.id).or_insert_with(|| self.start(meeting));
         }
     }
 

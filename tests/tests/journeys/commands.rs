@@ -124,7 +124,8 @@ fn the_index_is_built_anew_when_asked_and_when_damaged() {
     assert!(told.stdout.contains("1 meetings indexed"), "{told:?}");
 
     let files = fs::read_dir(home.data().join("index/current")).unwrap().map(|entry| entry.unwrap().path());
-    let store = files.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "store")).unwrap();
+    let store =
+        files.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "store")).unwrap();
     let mut bytes = fs::read(&store).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x40;

@@ -48,7 +48,8 @@ fn a_recorder_that_is_killed_five_times_goes_on_in_the_same_recording() {
         });
         drop(encoder);
 
-        let runs: Vec<i64> = ["a", "v"].map(|rendition| one_timeline(&server, &format!("{folder}/{rendition}"))).into();
+        let runs: Vec<i64> =
+            ["a", "v"].map(|rendition| one_timeline(&server, &format!("{folder}/{rendition}"))).into();
         assert_eq!(runs[0], runs[1], "sound and picture tell of different runs");
         // Media time is wall-clock time, dead moments and all.
         let duration_ms = recorded_ms(&server);
@@ -76,10 +77,9 @@ fn end_meeting(home: &Home) {
     home.database(async |db| {
         let meeting = db.meeting_by_slug(SLUG).await.unwrap().unwrap();
         let mut tx = db.begin().await.unwrap();
-        for (from, to) in [
-            (MeetingState::Live, MeetingState::Ended),
-            (MeetingState::Ended, MeetingState::Published),
-        ] {
+        for (from, to) in
+            [(MeetingState::Live, MeetingState::Ended), (MeetingState::Ended, MeetingState::Published)]
+        {
             tx.set_meeting_state(meeting.id, from, to).await.unwrap();
         }
         tx.commit().await.unwrap();
@@ -117,11 +117,15 @@ fn wall_ms(date: &str) -> i64 {
 
 /// ffprobe reads every packet of every run.
 fn whole_is_read(address: &str) {
-    let read = ffprobe("-count_packets -show_entries stream=codec_name,nb_read_packets:format=duration", address);
+    let read =
+        ffprobe("-count_packets -show_entries stream=codec_name,nb_read_packets:format=duration", address);
     let streams = read["streams"].as_array().unwrap();
     let packets = |codec: &str| -> i64 {
         let counted = streams.iter().filter(|stream| stream["codec_name"] == codec);
-        counted.map(|stream| stream["nb_read_packets"].as_str().unwrap().parse::<i64>().unwrap()).max().unwrap()
+        counted
+            .map(|stream| stream["nb_read_packets"].as_str().unwrap().parse::<i64>().unwrap())
+            .max()
+            .unwrap()
     };
     let seconds: f64 = read["format"]["duration"].as_str().unwrap().parse().unwrap();
     // 15 pictures and 46.9 packets of sound a second.

@@ -34,7 +34,8 @@ fn the_sound_of_a_meeting_is_recorded_written_down_and_found() {
     // A long word of the transcript leads to the second at which it is said.
     let words = captions.iter().flat_map(|caption| caption["words"].as_array().unwrap());
     let word = words.max_by_key(|word| word["text"].as_str().unwrap().len()).unwrap();
-    let asked: String = word["text"].as_str().unwrap().chars().filter(|letter| letter.is_alphabetic()).collect();
+    let asked: String =
+        word["text"].as_str().unwrap().chars().filter(|letter| letter.is_alphabetic()).collect();
     let answer = server.found(&format!("q={asked}"));
     let at_s = word["start_ms"].as_f64().unwrap() / 1_000.0;
     let hits = answer["hits"].as_array().unwrap();
@@ -85,12 +86,19 @@ fn a_film_is_served_in_segments_that_are_whole() {
     }
     let read = ffprobe("-show_format -show_streams", &format!("{}{root}/master.m3u8", server.url));
     assert!((duration_ms(&read) - 20_000).abs() < 200, "{read:#}");
-    let kinds: Vec<&str> =
-        read["streams"].as_array().unwrap().iter().filter_map(|stream| stream["codec_name"].as_str()).collect();
+    let kinds: Vec<&str> = read["streams"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|stream| stream["codec_name"].as_str())
+        .collect();
     assert!(kinds.contains(&"h264") && kinds.contains(&"aac"), "{kinds:?}");
     assert!(server.page(&format!("/meetings/{SLUG}")).contains("<video"));
     // Captions came with it, so nothing waits to be written down.
-    assert_eq!(server.json(&format!("/api/v1/meetings/{SLUG}/transcript"))["captions"].as_array().unwrap().len(), 11);
+    assert_eq!(
+        server.json(&format!("/api/v1/meetings/{SLUG}/transcript"))["captions"].as_array().unwrap().len(),
+        11
+    );
 }
 
 /// Every address of a playlist is there, and the times add up.
@@ -99,7 +107,8 @@ fn segments_are_served(server: &Server, folder: &str) {
     for part in ["#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-PROGRAM-DATE-TIME:", "#EXT-X-MAP:", "#EXT-X-ENDLIST"] {
         assert!(playlist.contains(part), "no {part} in {playlist}");
     }
-    let files: Vec<&str> = playlist.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let files: Vec<&str> =
+        playlist.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert!(files.len() >= 8, "{playlist}");
     for file in &files {
         let answer = server.get(&format!("{folder}/{file}"));

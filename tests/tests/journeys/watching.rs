@@ -49,7 +49,8 @@ fn an_archived_meeting_plays_from_the_moment_that_is_asked_for() {
 
     browser.press(".mh-caption[data-start='32250']");
     plays(&browser, 32.2, 40.0);
-    browser.until("document.querySelector('.mh-caption[aria-current]').dataset.start === '32250'", 20 * SECOND);
+    browser
+        .until("document.querySelector('.mh-caption[aria-current]').dataset.start === '32250'", 20 * SECOND);
     browser.press(".mh-item a[data-start='14000']");
     plays(&browser, 13.9, 25.0);
 
@@ -97,7 +98,12 @@ fn nothing_is_wider_than_a_small_telephone() {
         assert_eq!(browser.value("window.innerWidth"), 320, "{page}");
         let width = browser.value("document.documentElement.scrollWidth").as_u64().unwrap();
         assert!(width <= 320, "{page} is {width} pixels wide");
-        assert!(browser.value("document.querySelector('h1').getBoundingClientRect().width > 0").as_bool().unwrap());
+        assert!(
+            browser
+                .value("document.querySelector('h1').getBoundingClientRect().width > 0")
+                .as_bool()
+                .unwrap()
+        );
     }
 }
 

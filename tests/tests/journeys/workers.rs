@@ -32,7 +32,8 @@ fn a_worker_that_is_killed_leaves_its_work_to_the_other() {
             assert!(last_ms > duration_ms - 20_000, "{slug} ends at {last_ms} of {duration_ms} ms");
         }
         // Both are of one recording: whoever wrote them, the words are the same.
-        let texts = transcripts.map(|captions| captions.iter().map(|caption| caption["text"].clone()).collect());
+        let texts =
+            transcripts.map(|captions| captions.iter().map(|caption| caption["text"].clone()).collect());
         let [first, second]: [Vec<Value>; 2] = texts;
         assert_eq!(first, second);
     }

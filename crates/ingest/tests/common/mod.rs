@@ -1,4 +1,5 @@
 //! Synthetic media, and ways to look at what was recorded.
+#![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::{

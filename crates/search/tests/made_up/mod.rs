@@ -1,5 +1,6 @@
 //! A small made-up council.
-#![expect(clippy::allow_attributes, reason = "each test binary uses a part of this")]
+#![expect(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::allow_attributes, reason = "each test binary uses a part of this")]
 #![allow(dead_code)]
 
 use std::path::Path;

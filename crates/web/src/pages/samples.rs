@@ -69,7 +69,8 @@ fn caption(number: u128, start: f64, text: &str) -> CaptionView {
 fn turns() -> Vec<TurnView> {
     vec![
         TurnView {
-            id: Some(TurnId::from(Uuid::from_u128(100))),
+            id: TurnId::from(Uuid::from_u128(100)),
+            continued: false,
             item: Some(ItemHeading {
                 number: "6a".to_owned(),
                 title: "Footbridge over the mill race".to_owned(),
@@ -87,7 +88,8 @@ fn turns() -> Vec<TurnView> {
             ],
         },
         TurnView {
-            id: None,
+            id: TurnId::from(Uuid::from_u128(101)),
+            continued: true,
             item: None,
             speaker: None,
             start: seconds(75.0),

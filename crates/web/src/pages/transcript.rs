@@ -32,7 +32,9 @@ pub struct TranscriptPage {
 /// Consecutive captions by one speaker.
 #[derive(Debug, Clone)]
 pub struct TurnView {
-    pub id: Option<TurnId>,
+    pub id: TurnId,
+    /// Another part of the turn stands before, under another item.
+    pub continued: bool,
     /// The agenda item that begins with this turn.
     pub item: Option<ItemHeading>,
     /// None where nobody knows who speaks.
@@ -81,8 +83,8 @@ pub fn turns(record: &Record) -> Vec<TurnView> {
                 let speaker = turn.and_then(|turn| turn.speaker_id).and_then(|id| speakers.get(&id));
                 let how = turn.and_then(|turn| how_known(turn.evidence, turn.confidence));
                 views.push(TurnView {
-                    // An address of the page names one place.
-                    id: Some(caption.turn_id).filter(|_| !same_turn),
+                    id: caption.turn_id,
+                    continued: same_turn,
                     item: item_begins
                         .map(|item| ItemHeading { number: item.number.clone(), title: item.title.clone() }),
                     speaker: speaker.map(|speaker| SpeakerView::new(speaker, how)),

@@ -26,7 +26,7 @@ const MOST_WARNINGS: usize = 20;
 /// Agenda before items, speakers before captions: each needs what the one before it brings.
 pub async fn import(tx: &mut Tx, council: &Council, request: &Request, report: &mut Report) -> Result<()> {
     if let Some(file) = new_part(tx, Part::Agenda, request.agenda.as_ref(), report).await? {
-        match read(file.path.clone(), |path| moothall_agenda::read(path)).await? {
+        match read(file.path.clone(), moothall_agenda::read).await? {
             Ok(agenda) => {
                 save_agenda(tx, council, agenda, &file, report).await?;
                 file.remember(tx, report).await?;
@@ -35,7 +35,7 @@ pub async fn import(tx: &mut Tx, council: &Council, request: &Request, report: &
         }
     }
     if let Some(file) = new_part(tx, Part::Items, request.items.as_ref(), report).await? {
-        match read(file.path.clone(), |path| moothall_agenda::read_item_log(path)).await? {
+        match read(file.path.clone(), moothall_agenda::read_item_log).await? {
             Ok(log) => {
                 save_item_log(tx, &log, &file, report).await?;
                 file.remember(tx, report).await?;
@@ -45,7 +45,7 @@ pub async fn import(tx: &mut Tx, council: &Council, request: &Request, report: &
     }
     let mut new_marks = false;
     if let Some(file) = new_part(tx, Part::Speakers, request.speakers.as_ref(), report).await? {
-        match read(file.path.clone(), |path| moothall_agenda::read_speaker_log(path)).await? {
+        match read(file.path.clone(), moothall_agenda::read_speaker_log).await? {
             Ok(log) => {
                 save_speaker_log(tx, council, &log, &file, report).await?;
                 file.remember(tx, report).await?;
@@ -56,7 +56,7 @@ pub async fn import(tx: &mut Tx, council: &Council, request: &Request, report: &
     }
     let mut new_captions = false;
     if let Some(file) = new_part(tx, Part::Captions, request.captions.as_ref(), report).await? {
-        match read(file.path.clone(), |path| moothall_agenda::read_captions(path)).await? {
+        match read(file.path.clone(), moothall_agenda::read_captions).await? {
             Ok(captions) => {
                 new_captions = save_captions(tx, council, captions, &file, report).await?;
                 if new_captions {
