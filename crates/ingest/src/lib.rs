@@ -21,6 +21,7 @@ mod read_audio;
 mod record;
 mod source;
 mod timeline;
+mod watch;
 mod writer;
 
 pub use audio_file::{AudioBlock, AudioFile};

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use moothall_tests::{Home, Server, Told, ffmpeg, models_dir};
+use moothall_tests::{Home, MINUTE, Told, ffmpeg, free_port, models_dir};
 
 use crate::fixtures::{SLUG, fixture, import_meeting};
 
@@ -44,7 +44,7 @@ fn a_model_with_a_wrong_hash_is_not_used() {
     // The service runs on, and the log says what to do.
     home.import(&format!("--media {} --publish", sound.display())).ok();
     let server = home.serve();
-    server.wait_for_log("moothall model fetch base", moothall_tests::MINUTE);
+    server.wait_for_log("moothall model fetch base", MINUTE);
     assert_eq!(server.get(&format!("/meetings/{SLUG}")).status, 200);
 }
 
@@ -160,10 +160,7 @@ fn a_data_folder_that_cannot_be_is_named() {
 fn two_servers_do_not_share_one_index() {
     let home = Home::new();
     let _server = home.serve();
-    let listen = format!("127.0.0.1:{}", moothall_tests::free_port());
+    let listen = format!("127.0.0.1:{}", free_port());
     home.run(["serve", "--role", "web", "--listen", &listen]).fails_with(&["index", "another process"]);
     home.run(["reindex"]).fails_with(&["index", "another process"]);
-    // A worker beside it has no index and no pages.
-    let worker = Server::start_without_pages(&home, &["--role", "work"]);
-    assert!(worker.stop());
 }
