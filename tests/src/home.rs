@@ -109,7 +109,7 @@ impl Home {
         {
             command.env_remove(name);
         }
-        command.env_remove("RUST_LOG").env("NO_COLOR", "1");
+        command.env_remove("RUST_LOG");
         command.current_dir(self.folder.path()).env("MOOTHALL_DATA", self.data()).stdin(Stdio::null());
         if let Some(database) = &self.database {
             command.env("MOOTHALL_DATABASE", database);

@@ -6,7 +6,7 @@ mod demo;
 mod progress;
 mod service;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -51,6 +51,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(log_filter(&cli.command))
         .with_target(false)
         .init();
@@ -81,6 +82,6 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 /// `RUST_LOG` decides; without it a service tells what it does, and a tool only what is wrong.
 fn log_filter(command: &Command) -> EnvFilter {
     let quiet = !matches!(command, Command::Serve(_));
-    let default = if quiet { "warn" } else { "info,tower_http=warn,whisper_rs=warn" };
+    let default = if quiet { "warn" } else { "info,tower_http=warn,whisper_rs=warn,sqlx=warn" };
     EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default))
 }

@@ -33,6 +33,10 @@ fn a_recorder_that_is_killed_five_times_goes_on_in_the_same_recording() {
             let moment = Instant::now() + Duration::from_millis(kill * 7_919 % 2_000);
             until("the moment", MINUTE, || (Instant::now() >= moment).then_some(()));
             server.kill();
+            // Some encoders notice after seconds that nobody answers, some are started again at once.
+            if kill % 2 == 1 {
+                encoder = Encoder::push(&sound, Picture::With, &address);
+            }
             server.restart(&home);
         }
         let before_ms = recorded_ms(&server);
@@ -146,9 +150,10 @@ fn transcript_covers_it(home: &Home, server: &Server, folder: &str) {
     assert!(times.windows(2).all(|pair| pair[0].1 <= pair[1].0), "captions overlap: {times:?}");
     let media: Value = server.json(&format!("/api/v1/meetings/{SLUG}"))["media"].clone();
     let duration_ms = media["duration_ms"].as_i64().unwrap();
-    assert!(times.iter().all(|(start_ms, end_ms)| 0 <= *start_ms && *end_ms <= duration_ms), "{times:?}");
+    // Durations are cut to milliseconds; the sound may end within the next.
+    assert!(times.iter().all(|(start_ms, end_ms)| 0 <= *start_ms && *end_ms <= duration_ms + 1), "{times:?}");
     for (start_ms, end_ms) in runs(&server.page(&format!("{folder}/index.m3u8"))) {
-        if end_ms - start_ms > 6_000 {
+        if end_ms - start_ms > 3_000 {
             let covered = times.iter().any(|(from_ms, to_ms)| *from_ms < end_ms && *to_ms > start_ms);
             assert!(covered, "nothing is written down from {start_ms} to {end_ms} ms: {times:?}");
         }
