@@ -36,6 +36,9 @@ enum Command {
     /// Bring in meetings from files
     #[command(subcommand)]
     Import(commands::import::Command),
+    /// End, publish or withhold a meeting
+    #[command(subcommand)]
+    Meeting(commands::meeting::Command),
     /// Fetch, list or verify speech models
     #[command(subcommand)]
     Model(commands::model::Command),
@@ -72,6 +75,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Transcribe(args) => commands::transcribe::run(&settings, &args),
         Command::Agenda(args) => commands::agenda::run(&args),
         Command::Import(command) => commands::import::run(settings, command),
+        Command::Meeting(command) => commands::meeting::run(&settings, &command),
         Command::Model(command) => commands::model::run(&settings, &command),
         Command::Doctor => commands::doctor::run(&settings),
         Command::Reindex => commands::reindex::run(&settings),

@@ -9,7 +9,12 @@ use moothall_search::Index;
 use moothall_store::Db;
 use moothall_web::AppState;
 use moothall_worker::{Indexer, Recorders, Speech, Worker};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
 
 use crate::config::Settings;
 
@@ -32,6 +37,7 @@ impl Role {
 pub struct Service {
     tasks: JoinSet<Result<()>>,
     stop: watch::Sender<bool>,
+    terminate: Signal,
 }
 
 impl Service {
@@ -43,6 +49,8 @@ impl Service {
         listen: SocketAddr,
         roles: &[Role],
     ) -> Result<Self> {
+        // Before anything runs that has to be ended in order.
+        let terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         if roles.contains(&Role::Web) {
@@ -88,13 +96,13 @@ impl Service {
                 Ok(())
             });
         }
-        Ok(Self { tasks, stop })
+        Ok(Self { tasks, stop, terminate })
     }
 
     /// Waits for Ctrl-C, SIGTERM or the failure of a part; then ends everything in order.
     pub async fn until_stopped(mut self) -> Result<()> {
         let failed = tokio::select! {
-            signal = stop_signal() => signal.err(),
+            signal = stop_signal(&mut self.terminate) => signal.err(),
             Some(ended) = self.tasks.join_next() => ended.context("a part of the program panicked").and_then(|part| part).err(),
         };
         self.stop.send_replace(true);
@@ -116,9 +124,7 @@ impl Service {
 /// Long enough to write what the recorders hold.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(10);
 
-async fn stop_signal() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+async fn stop_signal(terminate: &mut Signal) -> Result<()> {
     tokio::select! {
         _ = terminate.recv() => {}
         pressed = tokio::signal::ctrl_c() => pressed.context("cannot listen for Ctrl-C")?,

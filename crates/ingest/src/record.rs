@@ -102,7 +102,7 @@ pub enum RecordError {
     #[error("cannot listen at {address}: {reason}")]
     Listen { address: String, reason: String },
     #[error(
-        "cannot connect to {address}: {reason}: check that the encoder listens there, and its passphrase"
+        "cannot connect to {address}: {reason}: check that the encoder listens there, and its passphrase; or add mode=listener to wait for the encoder instead"
     )]
     Connect { address: String, reason: String },
     #[error(

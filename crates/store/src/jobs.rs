@@ -101,8 +101,8 @@ pub struct NewJob {
     pub priority: i64,
 }
 
-/// How long a claim holds without a sign of life.
-pub const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// How long a claim holds without a sign of life. After a crash a live meeting's transcript waits so long.
+pub const LEASE: TimeDelta = TimeDelta::seconds(20);
 /// After so many failures in a row a job waits for a person.
 pub const MAX_ATTEMPTS: i64 = 5;
 /// The wait before the next attempt doubles from here: 10 s, 20 s, 40 s, 80 s.

@@ -12,7 +12,7 @@ use crate::{Speech, transcribe};
 /// How long an idle worker waits before it looks for work again.
 const IDLE: Duration = Duration::from_secs(1);
 /// Several signs of life fit into one lease.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// Does jobs, one after the other.
 pub struct Worker {

@@ -4,6 +4,7 @@ pub mod agenda;
 pub mod demo;
 pub mod doctor;
 pub mod import;
+pub mod meeting;
 pub mod migrate;
 pub mod model;
 pub mod reindex;
