@@ -34,8 +34,8 @@ fn free_port() -> u16 {
 
 /// An encoder that pushes for so many seconds, as fast as time passes.
 fn push(address: &str, seconds: u32, streams: &[&str]) -> Process {
-    let mut ffmpeg = Command::new("timeout");
-    ffmpeg.args(["120", "ffmpeg", "-loglevel", "error", "-re"]);
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-loglevel", "error", "-re"]);
     let duration = seconds.to_string();
     for stream in streams {
         ffmpeg.args(["-f", "lavfi", "-t", &duration, "-i", stream]);
@@ -88,6 +88,7 @@ fn start_recorder(port: u16, dir: &Path) -> Process {
 
 #[test]
 fn a_killed_recorder_goes_on_in_the_same_playlist_and_media_time() {
+    init().unwrap();
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("recording");
     let port = free_port();
