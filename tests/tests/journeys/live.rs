@@ -80,6 +80,9 @@ fn end_meeting(home: &Home) {
     home.run(["meeting", "publish", SLUG]).fails_with(&["live cannot become published"]);
     home.run(["meeting", "end", SLUG]).ok();
     home.run(["meeting", "publish", SLUG]).ok();
+    let film = speech(home);
+    home.import(&format!("--slug {SLUG} --media {}", film.display()))
+        .fails_with(&["recorded live", "--slug"]);
 }
 
 /// Segments follow each other in media time, with a discontinuity at each new run; returns how many runs.

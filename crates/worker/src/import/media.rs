@@ -41,8 +41,18 @@ pub async fn import(
     let known = tx.imported(meeting, Part::Media.as_str()).await?;
     let has_captions = tx.imported(meeting, Part::Captions.as_str()).await?.is_some();
     let corrected = tx.count_corrected(meeting).await?;
+    let recording = tx.recording(meeting).await?;
     drop(tx);
     if known.as_ref() == Some(&sha256) {
+        return Ok(());
+    }
+    // A file would take the place of what a live source brought, and that cannot be had again.
+    if known.is_none() && recording.is_some() {
+        report.failures.push(format!(
+            "{}: this meeting was recorded live, and a file would replace that; the recording was left as it \
+             is: import the file as a meeting of its own with another --slug",
+            file.display()
+        ));
         return Ok(());
     }
     if known.is_some() && corrected > 0 && !has_captions {
