@@ -3,8 +3,6 @@ import type { Agenda, ApiItem } from "./agenda";
 import type { ApiCaption, ApiTurn, Transcript } from "./transcript";
 
 const POLL_MS = 4000;
-/** The state and the agenda change more rarely than the transcript. */
-const POLLS_PER_STATE = 3;
 
 interface ApiTranscript {
   captions: ApiCaption[];
@@ -13,11 +11,11 @@ interface ApiTranscript {
 
 interface ApiMeeting {
   state: string;
+  private: { reason: string } | null;
   items: ApiItem[];
 }
 
 export class Live {
-  private polls = 0;
   private over = false;
 
   constructor(
@@ -42,14 +40,33 @@ export class Live {
       const grown = await getJson<ApiTranscript>(`${api}/transcript?after_ms=${this.transcript.lastStartMs}`);
       this.transcript.append(grown.captions, grown.turns);
       if (grown.captions.length > 0) document.querySelector("#no-transcript")?.remove();
-      if (this.polls++ % POLLS_PER_STATE === 0) this.showState(await getJson<ApiMeeting>(api));
+      this.showState(await getJson<ApiMeeting>(api));
     } catch {
       // The next poll asks for the same again; the player itself says when the connection is lost.
     }
   }
 
+  /** The words are those of the page as the server writes it. */
+  private showPrivate(reason: string | undefined): void {
+    const place = document.querySelector<HTMLElement>("#private");
+    if (!place || place.dataset.reason === reason) return;
+    place.replaceChildren();
+    if (reason === undefined) {
+      delete place.dataset.reason;
+      return;
+    }
+    place.dataset.reason = reason;
+    const notice = document.createElement("div");
+    notice.className = "govuk-inset-text";
+    notice.textContent =
+      "Press and public are excluded from this part of the meeting. Nothing of it is shown or recorded. " +
+      `The meeting goes on here when it is public again. Reason: ${reason}`;
+    place.append(notice);
+  }
+
   private showState(meeting: ApiMeeting): void {
     this.agenda?.update(meeting.items);
+    this.showPrivate(meeting.private?.reason);
     const badge = document.querySelector<HTMLElement>("#state");
     if (!badge) return;
     if (meeting.state === "live" || meeting.state === "adjourned") {

@@ -36,7 +36,7 @@ enum Command {
     /// Bring in meetings from files
     #[command(subcommand)]
     Import(commands::import::Command),
-    /// End, publish or withhold a meeting
+    /// Exclude the public from a meeting and let it in again; adjourn, end, publish or withhold
     #[command(subcommand)]
     Meeting(commands::meeting::Command),
     /// Fetch, list or verify speech models

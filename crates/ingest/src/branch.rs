@@ -8,6 +8,7 @@ use moothall_core::{Clock, MediaTime};
 use crate::{
     journal::Rendition,
     record::RecordError,
+    recording::Inner,
     timeline::Format,
     writer::{Chunk, TimeBase, Writer},
 };
@@ -16,7 +17,8 @@ use crate::{
 /// less makes exactly two.
 const VIDEO_FRAGMENT_MS: u64 = 1_800;
 const AUDIO_FRAGMENT_MS: u64 = 2_000;
-const CHUNK_MS: u64 = 500;
+/// What players that are close to what happens fetch at once.
+const CHUNK_MS: u64 = 250;
 /// How much a stream may be ahead of the other one in a badly interleaved file.
 const QUEUE_MS: u64 = 5_000;
 /// Media time and wall clock of a live source may drift apart by this much before the connection is given
@@ -59,6 +61,8 @@ pub(crate) enum Event {
 
 /// What every branch of one connection shares.
 pub(crate) struct Shared {
+    pub clock: Clock,
+    pub recording: Arc<Inner>,
     pub writer: Mutex<Writer>,
     pub events: Sender<Event>,
     pub base: Mutex<Base>,
@@ -259,7 +263,7 @@ fn write(
     let list = sample.buffer_list().ok_or(RecordError::Muxer("no buffer list"))?;
     let segment = sample.segment().ok_or(RecordError::Muxer("no segment"))?;
     let mut init = None;
-    let mut heads: Vec<(Chunk<'static>, Vec<u8>)> = Vec::new();
+    let mut chunks: Vec<Chunk> = Vec::new();
     for buffer in list.iter() {
         let data = buffer.map_readable().map_err(|_| RecordError::Muxer("an unreadable buffer"))?;
         let flags = buffer.flags();
@@ -268,31 +272,32 @@ fn write(
             continue;
         }
         if flags.contains(gst::BufferFlags::HEADER) {
-            let chunk = Chunk {
+            chunks.push(Chunk {
                 running_us: running_us(segment, buffer).ok_or(RecordError::Muxer("a chunk without time"))?,
                 duration_us: buffer.duration().map_or(0, |duration| duration.useconds() as i64),
                 starts_segment: !flags.contains(gst::BufferFlags::DELTA_UNIT),
-                bytes: &[],
-            };
-            heads.push((chunk, Vec::new()));
+                bytes: Vec::new(),
+            });
         }
-        let (_, bytes) = heads.last_mut().ok_or(RecordError::Muxer("samples without a head"))?;
-        bytes.extend_from_slice(&data);
+        let chunk = chunks.last_mut().ok_or(RecordError::Muxer("samples without a head"))?;
+        chunk.bytes.extend_from_slice(&data);
     }
-    let Some((first, _)) = heads.first() else { return Ok(()) };
+    let Some(first) = chunks.first() else { return Ok(()) };
     shared.check_drift(first.running_us)?;
     let base = shared.time_base(first.running_us);
+    let now = shared.clock.now();
     let mut writer = shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
     if !writer.has_begun() {
-        writer.begin(base)?;
+        shared.recording.push(writer.begin(base, now))?;
     }
     if let Some(init) = init {
         let format = format.ok_or(RecordError::Muxer("no caps"))?;
         shared.tell(Event::Stream { rendition, codec: format.codec.clone(), transcoded });
-        writer.init(rendition, &init, format)?;
+        shared.recording.push(writer.init(now, rendition, init, format)?)?;
     }
-    for (chunk, bytes) in &heads {
-        let end_us = writer.chunk(rendition, &Chunk { bytes, ..*chunk })?;
+    for chunk in chunks {
+        let (entry, end_us) = writer.chunk(now, rendition, chunk)?;
+        shared.recording.push(entry)?;
         shared.tell(Event::Recorded { end: MediaTime::from_ms(end_us / 1_000) });
     }
     Ok(())

@@ -30,6 +30,13 @@ impl Rendition {
         }
     }
 
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Video => 0,
+            Self::Audio => 1,
+        }
+    }
+
     pub fn from_folder(folder: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rendition| rendition.folder() == folder)
     }

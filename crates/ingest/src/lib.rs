@@ -9,28 +9,34 @@
 //! Architecture invariants: this crate knows no other crate of Moothall but `core`, and nothing that a user
 //! typed becomes part of a pipeline description.
 
+mod air;
 mod audio_file;
 mod branch;
 mod decode;
 mod elements;
+mod entry;
 mod journal;
 mod pipeline;
 mod playlist;
 mod probe;
 mod read_audio;
 mod record;
+mod recording;
+mod shelf;
 mod source;
 mod timeline;
 mod watch;
 mod writer;
 
+pub use air::{AirDelay, Exempt, Gate};
 pub use audio_file::{AudioBlock, AudioFile};
 pub use decode::{AudioError, SAMPLE_RATE};
 pub use elements::{ElementStatus, IngestError, init, required_elements};
 pub use journal::Rendition;
-pub use playlist::{PlaylistError, master_playlist, media_playlist};
+pub use playlist::{PlaylistError, delta_playlist, holds, master_playlist, media_playlist};
 pub use probe::{Probe, ProbeError, probe};
 pub use read_audio::{AudioPiece, read_audio};
 pub use record::{Ending, Progress, RecordError, RecordOptions, StopHandle, Summary, finish, record};
+pub use recording::Recording;
 pub use source::{Source, SourceError, SrtAddress, SrtMode};
-pub use timeline::{Format, Segment, Timeline, TimelineError};
+pub use timeline::{Format, Found, Part, Segment, Timeline, TimelineError};

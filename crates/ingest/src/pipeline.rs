@@ -167,7 +167,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::{branch::Base, writer::Writer};
+    use crate::{branch::Base, recording::Recording, writer::Writer};
 
     #[test]
     fn nothing_holds_the_pipeline_once_its_connection_is_gone() {
@@ -186,9 +186,12 @@ mod tests {
         maker.set_state(gst::State::Null).unwrap();
 
         let (events, _received) = mpsc::channel();
-        let writer = Mutex::new(Writer::open(&temp.path().join("recording")).unwrap());
+        let clock = moothall_core::Clock::System;
+        let recording = Recording::open(&temp.path().join("recording"), &clock, None).unwrap();
+        let writer = Mutex::new(Writer::new(recording.inner.timeline(), clock.now()));
         let base = Mutex::new(Base::File(chrono::DateTime::UNIX_EPOCH));
-        let shared = Arc::new(Shared { writer, events, base });
+        let recording = Arc::clone(&recording.inner);
+        let shared = Arc::new(Shared { clock, recording, writer, events, base });
         let connection = Connection::new(&Source::File(file), &shared).unwrap();
         connection.pipeline.set_state(gst::State::Playing).unwrap();
         connection.pipeline.bus().unwrap().timed_pop_filtered(wait, &ends).unwrap();

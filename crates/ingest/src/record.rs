@@ -17,6 +17,7 @@ use crate::{
     branch::{Base, Shared},
     journal::Rendition,
     pipeline::Connection,
+    recording::Recording,
     source::{Source, SrtAddress, SrtMode},
     timeline::TimelineError,
     watch::{Failure, Watch, failure, not_started},
@@ -32,17 +33,34 @@ pub struct RecordOptions {
     pub no_stream_after: Duration,
 }
 
-/// Ends a recording from another thread.
+/// Ends a connection from another thread.
 #[derive(Debug, Clone, Default)]
-pub struct StopHandle(Arc<AtomicBool>);
+pub struct StopHandle(Arc<Stop>);
+
+#[derive(Debug, Default)]
+struct Stop {
+    stopped: AtomicBool,
+    discarding: AtomicBool,
+}
 
 impl StopHandle {
+    /// What has arrived is still recorded.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// What the pipeline holds is thrown away: not even muxed.
+    pub fn discard(&self) {
+        self.0.discarding.store(true, Ordering::SeqCst);
+        self.stop();
     }
 
     pub fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.0.stopped.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn is_discarding(&self) -> bool {
+        self.0.discarding.load(Ordering::SeqCst)
     }
 }
 
@@ -130,6 +148,11 @@ pub enum RecordError {
     Muxer(&'static str),
     #[error("a chunk came before its run began")]
     NotBegun,
+    /// No failure of the recording: what a connection brings after a private session began is not taken.
+    #[error("press and public are excluded: the connection was ended")]
+    Exempt,
+    #[error("{mebibytes} MiB wait to be written and there is no room for more: see what was said before")]
+    Held { mebibytes: usize },
 }
 
 impl RecordError {
@@ -157,41 +180,73 @@ pub fn record(
     dir: &Path,
     options: &RecordOptions,
     stop: &StopHandle,
-    mut progress: impl FnMut(Progress),
+    progress: impl FnMut(Progress),
 ) -> Result<Summary, RecordError> {
-    let base =
-        if source.is_live() { Base::Waiting(options.clock.clone()) } else { Base::File(options.file_epoch) };
-    let (events, received) = mpsc::channel();
-    let shared = Arc::new(Shared { writer: Mutex::new(Writer::open(dir)?), events, base: Mutex::new(base) });
-    let connection = Connection::new(source, &shared)?;
-    let bus = connection.pipeline.bus().ok_or_else(|| RecordError::Pipeline("it has no bus".into()))?;
-    let started = connection.pipeline.set_state(gst::State::Playing);
-    if let Err(error) = started {
-        let reason = bus
-            .pop_filtered(&[gst::MessageType::Error])
-            .and_then(|message| failure(&message))
-            .unwrap_or_else(|| Failure { no_media: false, text: error.to_string() });
-        return Err(not_started(source, reason));
+    Recording::open(dir, &options.clock, None)?.record(source, options, stop, progress)
+}
+
+impl Recording {
+    /// Records one connection, as [`record`] does.
+    ///
+    /// # Errors
+    /// As [`record`].
+    pub fn record(
+        &self,
+        source: &Source,
+        options: &RecordOptions,
+        stop: &StopHandle,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<Summary, RecordError> {
+        let base = if source.is_live() {
+            Base::Waiting(options.clock.clone())
+        } else {
+            Base::File(options.file_epoch)
+        };
+        let (events, received) = mpsc::channel();
+        let writer = Writer::new(self.inner.timeline(), options.clock.now());
+        let shared = Arc::new(Shared {
+            clock: options.clock.clone(),
+            recording: Arc::clone(&self.inner),
+            writer: Mutex::new(writer),
+            events,
+            base: Mutex::new(base),
+        });
+        let connection = Connection::new(source, &shared)?;
+        let bus = connection.pipeline.bus().ok_or_else(|| RecordError::Pipeline("it has no bus".into()))?;
+        let started = connection.pipeline.set_state(gst::State::Playing);
+        if let Err(error) = started {
+            let reason = bus
+                .pop_filtered(&[gst::MessageType::Error])
+                .and_then(|message| failure(&message))
+                .unwrap_or_else(|| Failure { no_media: false, text: error.to_string() });
+            return Err(not_started(source, reason));
+        }
+        let mut watch = Watch::new(source, options, received, &mut progress);
+        if let Source::Srt(SrtAddress { port, mode: SrtMode::Listener, .. }) = source {
+            watch.tell(Progress::Listening { port: *port });
+        }
+        let ended = watch.until_it_ends(&connection, &bus, stop).and_then(|ended| {
+            if !stop.is_discarding() {
+                watch.drain(&connection)?;
+            }
+            Ok(ended)
+        });
+        drop(connection);
+        let mut writer = shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = MediaTime::from_ms(writer.end_us() / 1_000);
+        let stopped = writer.stop(options.clock.now()).map_or(Ok(()), |stopped| self.inner.push(stopped));
+        let (ending, mut warnings) = match ended {
+            Err(error @ RecordError::Drift { .. }) => (Ending::Broken, vec![error.to_string()]),
+            Err(RecordError::Exempt) => (Ending::Stopped, Vec::new()),
+            ended => ended?,
+        };
+        match stopped {
+            Err(RecordError::Exempt) => {}
+            stopped => stopped?,
+        }
+        warnings.extend(watch.truncated(ending));
+        Ok(Summary { ending, end, warnings })
     }
-    let mut watch = Watch::new(source, options, received, &mut progress);
-    if let Source::Srt(SrtAddress { port, mode: SrtMode::Listener, .. }) = source {
-        watch.tell(Progress::Listening { port: *port });
-    }
-    let ended = watch.until_it_ends(&connection, &bus, stop).and_then(|ended| {
-        watch.drain(&connection)?;
-        Ok(ended)
-    });
-    drop(connection);
-    let mut writer = shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
-    let stopped = writer.stop();
-    let end = MediaTime::from_ms(writer.end_us() / 1_000);
-    let (ending, mut warnings) = match ended {
-        Err(error @ RecordError::Drift { .. }) => (Ending::Broken, vec![error.to_string()]),
-        ended => ended?,
-    };
-    stopped?;
-    warnings.extend(watch.truncated(ending));
-    Ok(Summary { ending, end, warnings })
 }
 
 /// Says in the journal that the recording in `dir` is over, so that its playlists end.
@@ -199,5 +254,5 @@ pub fn record(
 /// # Errors
 /// If the recording is being written to, or cannot be.
 pub fn finish(dir: &Path) -> Result<(), RecordError> {
-    Writer::open(dir)?.finish()
+    Recording::open(dir, &Clock::System, None)?.finish()
 }

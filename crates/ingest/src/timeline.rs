@@ -1,4 +1,5 @@
 use std::{
+    collections::VecDeque,
     fs::File,
     io::{ErrorKind, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
@@ -30,6 +31,24 @@ pub struct Timeline {
 struct Track {
     format: Option<Format>,
     segments: Vec<Segment>,
+    /// Of the last [`SEGMENTS_WITH_PARTS`] segments, the open one included; the latest last.
+    parts: VecDeque<Vec<Part>>,
+    longest_part_us: i64,
+}
+
+/// Players that are close to what happens ask for parts of no older segments (RFC 8216bis, 4.4.4.9: three
+/// target durations).
+const SEGMENTS_WITH_PARTS: usize = 5;
+
+/// A piece of a segment file that can be played before the segment is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its place in the segment file, in bytes.
+    pub offset: u64,
+    pub bytes: u64,
+    pub duration_us: i64,
+    /// It begins with a key frame.
+    pub independent: bool,
 }
 
 /// What a rendition holds.
@@ -172,7 +191,7 @@ impl Timeline {
         Ok(())
     }
 
-    fn apply(&mut self, line: Line) {
+    pub(crate) fn apply(&mut self, line: Line) {
         match line {
             Line::Journal { .. } => {}
             Line::Run { run, epoch, offset_us, starts_over } => {
@@ -195,8 +214,8 @@ impl Timeline {
                 start_us,
                 duration_us,
                 init,
+                independent,
                 discontinuity,
-                ..
             } => {
                 let chunk = Segment {
                     file,
@@ -209,7 +228,8 @@ impl Timeline {
                     duration_us: duration_us.max(0),
                     offset_us: self.offset_us,
                 };
-                self.track_mut(rendition).add(chunk);
+                let part = Part { offset, bytes: length, duration_us: duration_us.max(0), independent };
+                self.track_mut(rendition).add(chunk, part);
             }
             Line::Stopped { run } => self.stopped = run == self.run,
             Line::End => self.finished = true,
@@ -239,7 +259,7 @@ impl Timeline {
     }
 
     /// Bytes of the journal that have been taken in: its length without a torn last line.
-    pub(crate) const fn journal_bytes(&self) -> u64 {
+    pub const fn journal_bytes(&self) -> u64 {
         self.journal_bytes
     }
 
@@ -273,12 +293,74 @@ impl Timeline {
         self.finished
     }
 
+    /// Whether the latest run has ended in order.
+    pub(crate) const fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
     /// The closed segments in order: those to which nothing will be added. The last one of a recorder that
     /// died is closed as soon as the next connection begins or the recording is finished.
     pub fn segments(&self, rendition: Rendition) -> &[Segment] {
         let all = self.all_segments(rendition);
         let open = all.last().is_some_and(|last| !self.finished && !self.stopped && last.run == self.run);
         &all[..all.len() - usize::from(open)]
+    }
+
+    /// The parts of a segment by its place among all, the one that is being written included; none of those
+    /// that are too old to be asked for.
+    pub fn parts(&self, rendition: Rendition, segment: usize) -> &[Part] {
+        let track = self.track(rendition);
+        let known_from = track.segments.len() - track.parts.len();
+        segment.checked_sub(known_from).and_then(|index| track.parts.get(index)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The segment to which something is still added.
+    pub(crate) fn open_segment(&self, rendition: Rendition) -> Option<&Segment> {
+        self.all_segments(rendition).get(self.segments(rendition).len())
+    }
+
+    /// The longest part that was ever recorded.
+    pub(crate) fn longest_part_us(&self, rendition: Rendition) -> i64 {
+        self.track(rendition).longest_part_us
+    }
+
+    /// The file of a part by the part's own name, `1-23-4.m4s`: segment file and place among its parts.
+    pub(crate) fn part_name(segment: &Segment, part: usize) -> String {
+        format!("{}-{part}.m4s", segment.file.trim_end_matches(".m4s"))
+    }
+
+    /// What a name in a playlist stands for.
+    ///
+    /// # Errors
+    /// [`TimelineError::FileName`] for a name that no playlist has, such as one with a slash.
+    pub fn find(&self, rendition: Rendition, name: &str) -> Result<Found, TimelineError> {
+        let path = self.file(rendition, name)?;
+        let stem = name.strip_suffix(".m4s").unwrap_or_default();
+        if name.starts_with("init-") {
+            return Ok(Found::Whole(path));
+        }
+        let all = self.all_segments(rendition);
+        if let [run, segment, part] = stem.split('-').collect::<Vec<_>>()[..] {
+            let file = format!("{run}-{segment}.m4s");
+            let Ok(part) = part.parse::<usize>() else { return Ok(Found::Nothing) };
+            let Some(index) = all.iter().rposition(|segment| segment.file == file) else {
+                // The first part of what follows the last segment may be asked for beforehand.
+                let follows = all.last().is_some_and(|last| part == 0 && file == next_file(&last.file));
+                return Ok(if follows { Found::Coming } else { Found::Nothing });
+            };
+            let parts = self.parts(rendition, index);
+            let is_open = self.segments(rendition).len() == index;
+            return Ok(match parts.get(part) {
+                Some(part) => {
+                    Found::Part { path: self.file(rendition, &file)?, offset: part.offset, bytes: part.bytes }
+                }
+                None if is_open && part == parts.len() => Found::Coming,
+                None => Found::Nothing,
+            });
+        }
+        // A segment that still grows must not be taken for the whole.
+        let is_open = self.open_segment(rendition).is_some_and(|open| open.file == name);
+        Ok(if is_open { Found::Nothing } else { Found::Whole(path) })
     }
 
     /// With the one that is being written.
@@ -303,8 +385,30 @@ impl Timeline {
     }
 }
 
+/// What a name in a playlist stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// This file, which may be missing.
+    Whole(PathBuf),
+    Part {
+        path: PathBuf,
+        offset: u64,
+        bytes: u64,
+    },
+    /// What a playlist promises to come next.
+    Coming,
+    Nothing,
+}
+
+/// The name of the segment file that follows in the same run.
+pub(crate) fn next_file(file: &str) -> String {
+    let numbers = file.trim_end_matches(".m4s").split_once('-');
+    let next = numbers.and_then(|(run, number)| Some((run, number.parse::<u64>().ok()?.checked_add(1)?)));
+    next.map(|(run, number)| format!("{run}-{number}.m4s")).unwrap_or_default()
+}
+
 impl Track {
-    fn add(&mut self, chunk: Segment) {
+    fn add(&mut self, chunk: Segment, part: Part) {
         if !is_media_file_name(&chunk.file) || !is_media_file_name(&chunk.init) {
             tracing::warn!(file = %chunk.file, init = %chunk.init, "the journal names a file that is not ours");
             return;
@@ -315,7 +419,17 @@ impl Track {
                     chunk.end_us().saturating_sub(segment.start_us).max(segment.duration_us);
                 segment.bytes = segment.bytes.max(chunk.bytes);
             }
-            _ => self.segments.push(chunk),
+            _ => {
+                self.segments.push(chunk);
+                self.parts.push_back(Vec::new());
+                if self.parts.len() > SEGMENTS_WITH_PARTS {
+                    self.parts.pop_front();
+                }
+            }
+        }
+        self.longest_part_us = self.longest_part_us.max(part.duration_us);
+        if let Some(parts) = self.parts.back_mut() {
+            parts.push(part);
         }
     }
 }

@@ -37,16 +37,6 @@ pub struct ItemSpan {
     pub confirmed: bool,
 }
 
-/// A stretch from which press and public are excluded by law.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct ExemptSpan {
-    pub id: SpanId,
-    pub start_ms: i64,
-    /// Absent while the session is private.
-    pub end_ms: Option<i64>,
-    pub reason: String,
-}
-
 /// A paper attached to a meeting or to one of its items.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Document {
@@ -75,7 +65,6 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     SPAN_CLOSE = "UPDATE item_spans SET end_ms = $2 WHERE meeting_id = $1 AND end_ms IS NULL
         AND start_ms <= $2";
-    EXEMPT = "SELECT id, start_ms, end_ms, reason FROM exempt_spans WHERE meeting_id = $1 ORDER BY start_ms";
     DOCUMENTS = "SELECT id, item_id, title, url FROM documents WHERE meeting_id = $1 ORDER BY position";
     DOCUMENTS_DELETE = "DELETE FROM documents WHERE meeting_id = $1";
     DOCUMENT_INSERT = "INSERT INTO documents (id, meeting_id, item_id, position, title, url)
@@ -91,11 +80,6 @@ impl Db {
     /// By their start.
     pub async fn item_spans(&self, meeting: MeetingId) -> Result<Vec<ItemSpan>> {
         Ok(on_db!(self, |pool| sqlx::query_as(SPANS).bind(meeting).fetch_all(pool).await)?)
-    }
-
-    /// By their start.
-    pub async fn exempt_spans(&self, meeting: MeetingId) -> Result<Vec<ExemptSpan>> {
-        Ok(on_db!(self, |pool| sqlx::query_as(EXEMPT).bind(meeting).fetch_all(pool).await)?)
     }
 
     pub async fn documents(&self, meeting: MeetingId) -> Result<Vec<Document>> {

@@ -17,4 +17,4 @@ pub enum StoreError {
     Inconsistent { table: &'static str, id: String, problem: String },
 }
 
-pub(crate) type Result<T> = std::result::Result<T, StoreError>;
+pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;

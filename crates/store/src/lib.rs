@@ -23,10 +23,11 @@ mod imports;
 mod jobs;
 mod meetings;
 mod recordings;
+mod session;
 mod transcript;
 mod users;
 
-pub use agenda::{AgendaItem, Document, ExemptSpan, ItemSpan};
+pub use agenda::{AgendaItem, Document, ItemSpan};
 pub use audit::AuditEntry;
 pub use backend::{Db, Tx};
 pub use councils::{Committee, Council, Membership, Person, PersonMeeting};
@@ -34,6 +35,7 @@ pub use error::StoreError;
 pub use jobs::{ClaimedJob, Job, JobKind, JobState, LEASE, MAX_ATTEMPTS, NewJob};
 pub use meetings::{ChangedMeeting, Meeting, MeetingFilter};
 pub use recordings::Recording;
+pub use session::{ExemptSpan, SessionError};
 pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};
 pub use users::{Role, User};
 
@@ -48,6 +50,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         jobs::STATEMENTS,
         meetings::STATEMENTS,
         recordings::STATEMENTS,
+        session::STATEMENTS,
         transcript::STATEMENTS,
         users::STATEMENTS,
     ]

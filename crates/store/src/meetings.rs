@@ -33,6 +33,8 @@ pub struct Meeting {
     pub language: Option<String>,
     /// The address a live meeting is recorded from.
     pub source: Option<String>,
+    /// How long what happens is held back before the public sees it, 0 to 300.
+    pub air_delay_s: i64,
     /// Captions are kept in capitals and shown in sentence case.
     pub upper_case: bool,
     pub created_at: DateTime<Utc>,
@@ -82,7 +84,7 @@ macro_rules! select_meeting {
         concat!(
             "SELECT m.id, m.council_id, c.slug AS council_slug, c.name AS council_name, m.committee_id,
                 k.slug AS committee_slug, k.name AS committee_name, m.slug, m.title, m.starts_at,
-                m.utc_offset_s, m.state, m.language, m.source, m.upper_case, m.created_at
+                m.utc_offset_s, m.state, m.language, m.source, m.air_delay_s, m.upper_case, m.created_at
             FROM meetings m JOIN councils c ON c.id = m.council_id JOIN committees k ON k.id = m.committee_id ",
             $rest
         )
@@ -104,13 +106,15 @@ statements! {
         WHERE ($1 = '' OR m.state = $1) AND (NOT $2 OR m.committee_id = $3)
         AND m.starts_at >= $4 AND m.starts_at < $5
         AND (NOT $6 OR m.state IN ('scheduled', 'live', 'adjourned', 'published', 'cancelled'))";
-    MEETINGS_WITH_SOURCE = select_meeting!("WHERE m.source IS NOT NULL
-        AND m.state IN ('scheduled', 'live', 'adjourned') ORDER BY m.starts_at, m.id");
+    MEETINGS_TO_RECORD = select_meeting!("WHERE m.source IS NOT NULL
+        AND (m.state IN ('scheduled', 'live', 'adjourned')
+            OR EXISTS (SELECT 1 FROM recordings r WHERE r.meeting_id = m.id AND NOT r.finished))
+        ORDER BY m.starts_at, m.id");
     MEETING_INSERT = "INSERT INTO meetings (id, council_id, committee_id, slug, title, starts_at,
-            utc_offset_s, state, language, source, upper_case, changed_seq, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12)";
+            utc_offset_s, state, language, source, air_delay_s, upper_case, changed_seq, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13)";
     MEETING_UPDATE = "UPDATE meetings SET title = $2, starts_at = $3, utc_offset_s = $4, language = $5,
-            source = $6, upper_case = $7 WHERE id = $1";
+            source = $6, upper_case = $7, air_delay_s = $8 WHERE id = $1";
     MEETING_SET_STATE = "UPDATE meetings SET state = $2 WHERE id = $1 AND state = $3";
     COUNTER_ADVANCE = "UPDATE change_counter SET seq = seq + 1 WHERE id = 1";
     MEETING_TOUCH = "UPDATE meetings SET changed_seq = (SELECT seq FROM change_counter WHERE id = 1)
@@ -163,9 +167,9 @@ impl Db {
         })?)
     }
 
-    /// Meetings that have a live source and are not over.
-    pub async fn meetings_with_source(&self) -> Result<Vec<Meeting>> {
-        Ok(on_db!(self, |pool| sqlx::query_as(MEETINGS_WITH_SOURCE).fetch_all(pool).await)?)
+    /// Meetings that have a live source and are not over, or whose recording has still to be finished.
+    pub async fn meetings_to_record(&self) -> Result<Vec<Meeting>> {
+        Ok(on_db!(self, |pool| sqlx::query_as(MEETINGS_TO_RECORD).fetch_all(pool).await)?)
     }
 
     /// At most `limit` meetings that changed after `seq`, in the order of their last changes.
@@ -208,6 +212,7 @@ impl Tx {
                 .bind(meeting.state.as_str())
                 .bind(&meeting.language)
                 .bind(&meeting.source)
+                .bind(meeting.air_delay_s)
                 .bind(meeting.upper_case)
                 .bind(meeting.created_at)
                 .execute(connection)
@@ -229,6 +234,7 @@ impl Tx {
                 .bind(&meeting.language)
                 .bind(&meeting.source)
                 .bind(meeting.upper_case)
+                .bind(meeting.air_delay_s)
                 .execute(connection)
                 .await
                 .map(drop)

@@ -36,6 +36,7 @@ impl Scene {
             state: MeetingState::Published,
             language: Some("en".to_owned()),
             source: None,
+            air_delay_s: 10,
             upper_case: false,
             created_at: clock.now(),
         };

@@ -12,6 +12,7 @@ mod media;
 mod pages;
 mod query;
 mod record;
+mod recordings;
 mod state;
 mod views;
 
@@ -56,7 +57,8 @@ pub fn router(state: AppState) -> Router {
     let media = Router::new()
         .route("/media/{meeting}/master.m3u8", get(media::master))
         .route("/media/{meeting}/{rendition}/index.m3u8", get(media::playlist))
-        .route("/media/{meeting}/{rendition}/{file}", get(media::segment));
+        .route("/media/{meeting}/{rendition}/{file}", get(media::segment))
+        .layer(middleware::map_response(headers::for_any_site));
     let operations = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))

@@ -1,20 +1,15 @@
-//! The media origin: playlists made from the journals of recordings, and segment files in large blocks.
-
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+//! The media origin: playlists and what is close to now from memory, older segment files in large blocks.
 
 use axum::{
     body::{Body, Bytes},
-    extract::{Path, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    extract::{Path, Query, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header, response},
+    response::Response,
 };
 use futures_util::stream;
 use moothall_core::MeetingId;
-use moothall_ingest::{PlaylistError, Rendition, Timeline, TimelineError, master_playlist, media_playlist};
+use moothall_ingest::Rendition;
+use serde::Deserialize;
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncSeekExt},
@@ -23,56 +18,15 @@ use tokio::{
 use crate::{
     failure::{Failure, Result},
     headers::IMMUTABLE,
+    recordings::{Awaited, Media, Playlist},
     state::AppState,
 };
 
 /// Serving reads of 256 kB costs a quarter less than reads of 64 kB; larger ones gain nothing more.
 const BLOCK_BYTES: usize = 256 * 1024;
-/// How many recordings are kept in memory; a long one takes some megabytes.
-const MOST_TIMELINES: usize = 100;
 const PLAYLIST_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
 /// A segment lasts two seconds: a playlist that is older may lack one.
 const PLAYLIST_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=1");
-
-/// Recordings whose journals were read; each request reads on from where the last one stopped.
-#[derive(Debug)]
-pub struct Recordings {
-    media_dir: PathBuf,
-    timelines: Mutex<HashMap<MeetingId, Arc<Mutex<Timeline>>>>,
-}
-
-/// A panic while one was held leaves nothing half done: what is read is only ever added.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Recordings {
-    pub fn new(media_dir: PathBuf) -> Self {
-        Self { media_dir, timelines: Mutex::default() }
-    }
-
-    /// Makes something of the recording as it is now. Blocks.
-    fn read<T>(&self, meeting: MeetingId, make: impl FnOnce(&Timeline) -> T) -> Result<T, TimelineError> {
-        let timeline = self.timeline(meeting)?;
-        let mut timeline = lock(&timeline);
-        timeline.refresh()?;
-        Ok(make(&timeline))
-    }
-
-    fn timeline(&self, meeting: MeetingId) -> Result<Arc<Mutex<Timeline>>, TimelineError> {
-        if let Some(timeline) = lock(&self.timelines).get(&meeting) {
-            return Ok(Arc::clone(timeline));
-        }
-        let timeline = Arc::new(Mutex::new(Timeline::open(&self.media_dir.join(meeting.to_string()))?));
-        let mut timelines = lock(&self.timelines);
-        if timelines.len() >= MOST_TIMELINES {
-            // Whichever goes is read again when it is asked for.
-            let any = timelines.keys().next().copied();
-            any.and_then(|any| timelines.remove(&any));
-        }
-        Ok(Arc::clone(timelines.entry(meeting).or_insert(timeline)))
-    }
-}
 
 /// The meeting, if the public may watch it.
 async fn watchable(state: &AppState, meeting: &str) -> Result<MeetingId> {
@@ -82,31 +36,67 @@ async fn watchable(state: &AppState, meeting: &str) -> Result<MeetingId> {
 }
 
 /// `/media/{meeting id}/master.m3u8`
-pub async fn master(State(state): State<AppState>, Path(meeting): Path<String>) -> Result<Response> {
+pub async fn master(
+    State(state): State<AppState>,
+    Path(meeting): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response> {
     let id = watchable(&state, &meeting).await?;
-    written(state, id, master_playlist).await
+    written(&state, id, Playlist::Master, None, &headers).await
+}
+
+/// What players ask for (RFC 8216bis, 6.2.5).
+#[derive(Debug, Deserialize)]
+pub struct Directives {
+    #[serde(rename = "_HLS_msn")]
+    segment: Option<usize>,
+    #[serde(rename = "_HLS_part")]
+    part: Option<usize>,
+    #[serde(rename = "_HLS_skip")]
+    skip: Option<String>,
 }
 
 /// `/media/{meeting id}/{v|a}/index.m3u8`
 pub async fn playlist(
     State(state): State<AppState>,
     Path((meeting, folder)): Path<(String, String)>,
+    Query(directives): Query<Directives>,
+    headers: HeaderMap,
 ) -> Result<Response> {
     let id = watchable(&state, &meeting).await?;
     let rendition = Rendition::from_folder(&folder).ok_or(Failure::NotFound)?;
-    written(state, id, move |timeline| media_playlist(timeline, rendition)).await
+    let playlist = match directives.skip.as_deref() {
+        Some("YES" | "v2") => Playlist::Delta(rendition),
+        _ => Playlist::Media(rendition),
+    };
+    let awaited = directives.segment.map(|segment| Awaited { segment, part: directives.part });
+    written(&state, id, playlist, awaited, &headers).await
 }
 
 async fn written(
-    state: AppState,
+    state: &AppState,
     id: MeetingId,
-    write: impl FnOnce(&Timeline) -> Result<String, PlaylistError> + Send + 'static,
+    playlist: Playlist,
+    awaited: Option<Awaited>,
+    asked: &HeaderMap,
 ) -> Result<Response> {
-    let playlist = tokio::task::spawn_blocking(move || state.recordings.read(id, write)).await??;
     // Nothing is recorded yet, or nothing of that kind.
-    let playlist = playlist.map_err(|_| Failure::NotFound)?;
-    let headers = [(header::CONTENT_TYPE, PLAYLIST_TYPE), (header::CACHE_CONTROL, PLAYLIST_CACHE)];
-    Ok((headers, playlist).into_response())
+    let written = state.recordings.playlist(id, playlist, awaited).await?.map_err(|_| Failure::NotFound)?;
+    let mut answer = Response::builder()
+        .header(header::CACHE_CONTROL, PLAYLIST_CACHE)
+        .header(header::VARY, header::ACCEPT_ENCODING.as_str())
+        .header(header::ETAG, &written.tag);
+    let says = |name, text: &str| {
+        asked.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(text))
+    };
+    if says(header::IF_NONE_MATCH, &written.tag) {
+        return Ok(answer.status(StatusCode::NOT_MODIFIED).body(Body::empty())?);
+    }
+    answer = answer.header(header::CONTENT_TYPE, PLAYLIST_TYPE);
+    if says(header::ACCEPT_ENCODING, "gzip") && !written.gzip.is_empty() {
+        return Ok(answer.header(header::CONTENT_ENCODING, "gzip").body(written.gzip.into())?);
+    }
+    Ok(answer.body(written.plain.into())?)
 }
 
 /// `/media/{meeting id}/{v|a}/{file}`
@@ -117,26 +107,32 @@ pub async fn segment(
 ) -> Result<Response> {
     let id = watchable(&state, &meeting).await?;
     let rendition = Rendition::from_folder(&folder).ok_or(Failure::NotFound)?;
-    let path = tokio::task::spawn_blocking(move || -> Result<PathBuf> {
-        let timeline = state.recordings.timeline(id)?;
-        lock(&timeline).file(rendition, &name).map_err(|_| Failure::NotFound)
-    })
-    .await??;
-    let file = match File::open(&path).await {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Failure::NotFound),
-        Err(error) => return Err(error.into()),
-    };
-    let media_type = match rendition {
+    let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+    let read_range = |length| range.map_or(Ok(None), |range| Range::read(range, length));
+    let media_type = HeaderValue::from_static(match rendition {
         Rendition::Video => "video/mp4",
         Rendition::Audio => "audio/mp4",
-    };
-    let length = file.metadata().await?.len();
-    let range = match headers.get(header::RANGE).and_then(|range| range.to_str().ok()) {
-        Some(range) => Range::read(range, length)?,
-        None => None,
-    };
-    send(file, length, range, HeaderValue::from_static(media_type)).await
+    });
+    match state.recordings.media(id, rendition, name).await? {
+        Media::Nothing => Err(Failure::NotFound),
+        Media::Memory(bytes) => {
+            let length = bytes.len() as u64;
+            let range = read_range(length)?;
+            let part = range
+                .map_or(bytes.clone(), |Range { first, last }| bytes.slice(first as usize..=last as usize));
+            let answer = head(length, range, media_type);
+            Ok(answer.body(part.into())?)
+        }
+        Media::File(path) => {
+            let file = match File::open(&path).await {
+                Ok(file) => file,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Failure::NotFound),
+                Err(error) => return Err(error.into()),
+            };
+            let length = file.metadata().await?.len();
+            send(file, length, read_range(length)?, media_type).await
+        }
+    }
 }
 
 /// The bytes from the first to the last, both included.
@@ -171,25 +167,33 @@ impl Range {
     }
 }
 
+/// A name is never given twice, so that whatever has it may be kept for ever.
+fn head(length: u64, range: Option<Range>, media_type: HeaderValue) -> response::Builder {
+    let answer = Response::builder()
+        .header(header::CONTENT_TYPE, media_type)
+        .header(header::CACHE_CONTROL, IMMUTABLE)
+        .header(header::ACCEPT_RANGES, "bytes");
+    match range {
+        Some(Range { first, last }) => answer
+            .status(StatusCode::PARTIAL_CONTENT)
+            .header(header::CONTENT_RANGE, format!("bytes {first}-{last}/{length}"))
+            .header(header::CONTENT_LENGTH, last - first + 1),
+        None => answer.header(header::CONTENT_LENGTH, length),
+    }
+}
+
 async fn send(
     mut file: File,
     length: u64,
     range: Option<Range>,
     media_type: HeaderValue,
 ) -> Result<Response> {
-    let mut response = Response::builder()
-        .header(header::CONTENT_TYPE, media_type)
-        .header(header::CACHE_CONTROL, IMMUTABLE)
-        .header(header::ACCEPT_RANGES, "bytes");
     let mut count = length;
     if let Some(Range { first, last }) = range {
         file.seek(std::io::SeekFrom::Start(first)).await?;
         count = last - first + 1;
-        response = response
-            .status(StatusCode::PARTIAL_CONTENT)
-            .header(header::CONTENT_RANGE, format!("bytes {first}-{last}/{length}"));
     }
-    Ok(response.header(header::CONTENT_LENGTH, count).body(blocks(file, count))?)
+    Ok(head(length, range, media_type).body(blocks(file, count))?)
 }
 
 fn blocks(file: File, count: u64) -> Body {

@@ -1,10 +1,10 @@
 use std::{path::PathBuf, sync::Arc};
 
-use moothall_core::Clock;
+use moothall_core::{Clock, MeetingState};
 use moothall_search::Index;
-use moothall_store::Db;
+use moothall_store::{Db, ExemptSpan, Meeting, StoreError};
 
-use crate::{media::Recordings, views::Site};
+use crate::{recordings::Recordings, views::Site};
 
 /// What every handler works with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -21,8 +21,16 @@ impl AppState {
         Self { db, index, recordings: Arc::new(Recordings::new(media_dir)), clock }
     }
 
+    /// The private session that the public is told of; one that is over is told by the gap it left.
+    pub(crate) async fn private_session(&self, meeting: &Meeting) -> Result<Option<ExemptSpan>, StoreError> {
+        if meeting.state.is_running() || meeting.state == MeetingState::Scheduled {
+            return self.db.private_session(meeting.id).await;
+        }
+        Ok(None)
+    }
+
     /// The frame of a page: headed by the council where there is just one.
-    pub(crate) async fn site(&self) -> Result<Site, moothall_store::StoreError> {
+    pub(crate) async fn site(&self) -> Result<Site, StoreError> {
         let mut councils = self.db.councils().await?;
         Ok(match (councils.pop(), councils.is_empty()) {
             (Some(council), true) => Site { name: council.name, ..Site::default() },

@@ -77,18 +77,11 @@ async fn documents(db: &Db, id: MeetingId) -> Result<Option<MeetingDocs>> {
         .map(|item| (item.id, Item { id: item.id, number: item.number, title: item.title }))
         .collect();
     let spans = db.item_spans(id).await?;
-    let exempt = db.exempt_spans(id).await?;
     let rows = db.captions(id, MediaTime::ZERO).await?;
     let mut sentence_case = meeting.upper_case.then(|| SentenceCase::new(&names(&meeting, &speakers)));
     let mut last_turn = None;
     let mut captions = Vec::with_capacity(rows.len());
     for row in rows {
-        let is_exempt = exempt.iter().any(|span| {
-            row.end_ms.ms() > span.start_ms && span.end_ms.is_none_or(|end_ms| row.start_ms.ms() < end_ms)
-        });
-        if is_exempt {
-            continue;
-        }
         let text = match &mut sentence_case {
             // A corrected caption has the letters that its editor gave it.
             Some(sentence_case) if !row.corrected => {

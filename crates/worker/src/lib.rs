@@ -10,7 +10,9 @@
 pub mod import;
 mod indexer;
 mod jobs;
+mod orders;
 mod recorder;
+mod recorders;
 mod transcribe;
 mod turns;
 
@@ -20,7 +22,7 @@ use moothall_core::MeetingId;
 
 pub use indexer::Indexer;
 pub use jobs::Worker;
-pub use recorder::Recorders;
+pub use recorders::Recorders;
 pub use transcribe::Speech;
 
 /// Where the recording of a meeting lies below the folder of all media.

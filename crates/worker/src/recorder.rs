@@ -1,184 +1,161 @@
-//! Supervises live recorders: every meeting with a live source that is not over has one.
+//! The recorder of one live meeting.
 
 use std::{
-    collections::HashMap,
-    path::PathBuf,
-    thread::JoinHandle,
+    path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
 use moothall_core::{Clock, MeetingId, MeetingState, RecordingId};
-use moothall_ingest::{Progress, RecordOptions, Rendition, Source, StopHandle, Timeline};
+use moothall_ingest::{
+    AirDelay, Exempt, Gate, Progress, RecordOptions, Recording as Open, Rendition, Source, StopHandle,
+    Timeline,
+};
 use moothall_store::{Db, JobKind, Meeting, NewJob, Recording};
-use tokio::{runtime::Handle, sync::watch};
+use tokio::runtime::Handle;
 
-use crate::{priority, recording_dir};
+use crate::{
+    orders::{Order, Orders},
+    priority,
+};
 
-/// How often the supervisor compares what shall be recorded with what is.
-const POLL: Duration = Duration::from_secs(1);
 /// A source that fails is tried again after this; one that merely ended, at once.
 const RETRY: Duration = Duration::from_secs(2);
 /// How long an encoder may send neither picture nor sound.
 const NO_STREAM_AFTER: Duration = Duration::from_secs(10);
 /// How often the database hears how long the recording is.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
+/// How soon a meeting that is over may end, once all is aired.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// All live recorders of this process.
-pub struct Recorders {
-    pub db: Db,
-    pub clock: Clock,
-    pub media_dir: PathBuf,
-}
-
-struct Running {
-    stop: StopHandle,
-    thread: JoinHandle<()>,
-}
-
-impl Recorders {
-    /// Supervises until `stop` says so; then every recorder writes what it has and ends.
-    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
-        let mut running: HashMap<MeetingId, Running> = HashMap::new();
-        while !*stop.borrow() {
-            match self.db.meetings_with_source().await {
-                Ok(wanted) => self.compare(&mut running, wanted).await,
-                Err(error) => tracing::error!(%error, "cannot see which meetings are to be recorded"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(POLL) => {}
-                _ = stop.changed() => {}
-            }
-        }
-        for recorder in running.values() {
-            recorder.stop.stop();
-        }
-        for (_, recorder) in running {
-            join(recorder.thread).await;
-        }
-    }
-
-    async fn compare(&self, running: &mut HashMap<MeetingId, Running>, wanted: Vec<Meeting>) {
-        let over: Vec<MeetingId> =
-            running.keys().filter(|id| wanted.iter().all(|meeting| meeting.id != **id)).copied().collect();
-        for id in over {
-            if let Some(recorder) = running.remove(&id) {
-                recorder.stop.stop();
-                join(recorder.thread).await;
-                if let Err(error) = self.end(id).await {
-                    tracing::error!(meeting = %id, "cannot end the recording: {error:#}");
-                }
-            }
-        }
-        for meeting in wanted {
-            running.entry(meeting.id).or_insert_with(|| self.start(meeting));
-        }
-    }
-
-    fn start(&self, meeting: Meeting) -> Running {
-        let stop = StopHandle::default();
-        let recorder = Recorder {
-            db: self.db.clone(),
-            clock: self.clock.clone(),
-            dir: recording_dir(&self.media_dir, meeting.id),
-            meeting,
-            stop: stop.clone(),
-            runtime: Handle::current(),
-            saved_at: None,
-        };
-        // GStreamer's threads report to this one, which blocks: it must not be one of tokio's.
-        let thread = std::thread::spawn(move || recorder.run());
-        Running { stop, thread }
-    }
-
-    /// The meeting is over: its playlists end, and its transcript may.
-    async fn end(&self, meeting: MeetingId) -> Result<()> {
-        let dir = recording_dir(&self.media_dir, meeting);
-        if Timeline::open(&dir)?.epoch().is_none() {
-            return Ok(());
-        }
-        let finished = dir.clone();
-        tokio::task::spawn_blocking(move || moothall_ingest::finish(&finished)).await??;
-        save(&self.db, meeting, &dir).await
-    }
-}
-
-async fn join(thread: JoinHandle<()>) {
-    // A recorder that panicked has told so itself.
-    let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-}
-
-/// Brings the database's row up to date with the journal.
-async fn save(db: &Db, meeting: MeetingId, dir: &std::path::Path) -> Result<()> {
-    let timeline = Timeline::open(dir)?;
-    let Some(epoch) = timeline.epoch() else { return Ok(()) };
-    let mut tx = db.begin().await?;
-    tx.save_recording(&Recording {
-        id: RecordingId::new(),
-        meeting_id: meeting,
-        epoch,
-        duration_ms: timeline.duration().ms(),
-        has_video: timeline.renditions().contains(&Rendition::Video),
-        finished: timeline.is_finished(),
-        transcribed_ms: 0,
-    })
-    .await?;
-    Ok(tx.commit().await?)
-}
-
-/// One meeting's recorder, on a thread of its own.
-struct Recorder {
+/// Runs on a thread of its own, which it blocks.
+pub struct Recorder {
     db: Db,
     clock: Clock,
     dir: PathBuf,
+    waiting_dir: PathBuf,
     meeting: Meeting,
-    stop: StopHandle,
+    orders: Arc<Orders>,
     runtime: Handle,
+    timeline: Option<Timeline>,
     saved_at: Option<Instant>,
+    last_complaint: String,
 }
 
 impl Recorder {
-    /// One connection after the other, until stopped.
-    fn run(mut self) {
-        let slug = self.meeting.slug.clone();
+    /// `dir` is the recording's folder, `waiting_dir` the one for what is not aired yet.
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        dir: PathBuf,
+        waiting_dir: PathBuf,
+        meeting: Meeting,
+        orders: Arc<Orders>,
+        runtime: Handle,
+    ) -> Self {
+        let (timeline, saved_at, last_complaint) = (None, None, String::new());
+        Self { db, clock, dir, waiting_dir, meeting, orders, runtime, timeline, saved_at, last_complaint }
+    }
+
+    /// Until the meeting is over or the program ends.
+    pub fn run(mut self) {
         let source: Source = match self.meeting.source.as_deref().unwrap_or_default().parse() {
             Ok(source) => source,
             Err(error) => {
-                tracing::error!(meeting = %slug, "cannot record: {error}");
-                return;
+                self.complain(&format!("cannot record: {error}"));
+                return self.wait_until_over();
             }
         };
+        loop {
+            let (order, _) = self.orders.current();
+            if order == Order::Leave {
+                return;
+            }
+            let air = AirDelay {
+                delay: Duration::from_secs(self.meeting.air_delay_s.unsigned_abs()),
+                waiting_dir: self.waiting_dir.clone(),
+                gate: self.gate(),
+            };
+            match Open::open(&self.dir, &self.clock, Some(air)) {
+                Ok(recording) => return self.follow_orders(&source, &recording),
+                Err(error) => self.complain(&error.to_string()),
+            }
+            self.orders.wait(order, RETRY);
+        }
+    }
+
+    fn wait_until_over(&self) {
+        loop {
+            match self.orders.current().0 {
+                Order::Finish | Order::Leave => return,
+                order => self.orders.wait(order, RETRY),
+            }
+        }
+    }
+
+    fn follow_orders(&mut self, source: &Source, recording: &Open) {
+        loop {
+            let (order, connection) = self.orders.current();
+            match order {
+                Order::Record => self.connect(source, recording, &connection),
+                Order::Pause | Order::Close => {
+                    self.save_now();
+                    self.orders.wait(order, SAVE_EVERY);
+                }
+                Order::Finish if recording.is_aired() => {
+                    if let Err(error) = self.finish(recording) {
+                        self.complain(&format!("cannot end the recording: {error:#}"));
+                        self.orders.wait(order, RETRY);
+                        continue;
+                    }
+                    return;
+                }
+                Order::Finish => self.orders.wait(order, LOOK_EVERY),
+                Order::Leave => return,
+            }
+        }
+    }
+
+    /// One connection, until it ends or another order is given.
+    fn connect(&mut self, source: &Source, recording: &Open, connection: &StopHandle) {
         let options = RecordOptions {
             clock: self.clock.clone(),
             file_epoch: self.meeting.starts_at,
             no_stream_after: NO_STREAM_AFTER,
         };
-        let stop = self.stop.clone();
-        let dir = self.dir.clone();
-        let mut last_complaint = String::new();
-        while !stop.is_stopped() {
-            match moothall_ingest::record(&source, &dir, &options, &stop, |event| self.hear(&event)) {
-                Ok(summary) => {
-                    for warning in &summary.warnings {
-                        tracing::warn!(meeting = %slug, "{warning}");
-                    }
-                    tracing::info!(meeting = %slug, upto = %summary.end, "the connection ended");
-                    last_complaint.clear();
+        let slug = self.meeting.slug.clone();
+        match recording.record(source, &options, connection, |event| self.hear(&event)) {
+            Ok(summary) => {
+                for warning in &summary.warnings {
+                    tracing::warn!(meeting = %slug, "{warning}");
                 }
-                Err(error) => {
-                    // The same trouble every two seconds would bury the rest of the log.
-                    let complaint = error.to_string();
-                    if complaint != last_complaint {
-                        tracing::error!(meeting = %slug, "{complaint}");
-                        last_complaint = complaint;
-                    }
-                    let deadline = Instant::now() + RETRY;
-                    while !stop.is_stopped() && Instant::now() < deadline {
-                        std::thread::sleep(Duration::from_millis(100));
-                    }
-                }
+                tracing::info!(meeting = %slug, upto = %summary.end, "the connection ended");
+                self.last_complaint.clear();
+            }
+            Err(error) => {
+                self.complain(&error.to_string());
+                self.orders.wait(Order::Record, RETRY);
             }
         }
+    }
+
+    /// The same trouble every two seconds would bury the rest of the log.
+    fn complain(&mut self, complaint: &str) {
+        if complaint != self.last_complaint {
+            tracing::error!(meeting = %self.meeting.slug, "{complaint}");
+            complaint.clone_into(&mut self.last_complaint);
+        }
+    }
+
+    /// The database says what may be aired; as long as it does not answer, nothing is.
+    fn gate(&self) -> Gate {
+        let (db, runtime, meeting) = (self.db.clone(), self.runtime.clone(), self.meeting.id);
+        Arc::new(move || {
+            let spans = runtime.block_on(db.exempt_spans(meeting));
+            let spans = spans.inspect_err(|error| tracing::error!(%error, "cannot see whether it is public"));
+            Some(spans.ok()?.iter().map(|span| Exempt { from: span.from_at, until: span.until_at }).collect())
+        })
     }
 
     fn hear(&mut self, event: &Progress) {
@@ -187,30 +164,77 @@ impl Recorder {
                 tracing::info!(meeting = %self.meeting.slug, port, "waiting for an encoder");
             }
             Progress::Recorded { .. } if self.saved_at.is_none_or(|at| at.elapsed() >= SAVE_EVERY) => {
-                self.saved_at = Some(Instant::now());
-                let runtime = self.runtime.clone();
-                if let Err(error) = runtime.block_on(self.save()) {
-                    tracing::error!(meeting = %self.meeting.slug, "cannot save how far the recording is: {error:#}");
-                }
+                self.save_now();
             }
             _ => {}
         }
     }
 
-    async fn save(&mut self) -> Result<()> {
-        save(&self.db, self.meeting.id, &self.dir).await?;
-        if self.meeting.state == MeetingState::Scheduled {
-            let now = self.clock.now();
-            let mut tx = self.db.begin().await?;
-            tx.set_meeting_state(self.meeting.id, MeetingState::Scheduled, MeetingState::Live)
-                .await
-                .context("the meeting could not go live")?;
-            let job =
-                NewJob { kind: JobKind::Transcribe, meeting_id: self.meeting.id, priority: priority::LIVE };
-            tx.enqueue(&job, now).await?;
-            tx.commit().await?;
-            self.meeting.state = MeetingState::Live;
+    fn save_now(&mut self) {
+        self.saved_at = Some(Instant::now());
+        let runtime = self.runtime.clone();
+        if let Err(error) = runtime.block_on(self.save()) {
+            self.complain(&format!("cannot save how far the recording is: {error:#}"));
         }
+    }
+
+    async fn save(&mut self) -> Result<()> {
+        if !self.save_recording().await? || self.meeting.state != MeetingState::Scheduled {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        tx.set_meeting_state(self.meeting.id, MeetingState::Scheduled, MeetingState::Live)
+            .await
+            .context("the meeting could not go live")?;
+        let job = NewJob { kind: JobKind::Transcribe, meeting_id: self.meeting.id, priority: priority::LIVE };
+        tx.enqueue(&job, now).await?;
+        tx.commit().await?;
+        self.meeting.state = MeetingState::Live;
         Ok(())
     }
+
+    /// Brings the database's row up to date with the journal; says whether anything is aired.
+    async fn save_recording(&mut self) -> Result<bool> {
+        let timeline = match &mut self.timeline {
+            Some(timeline) => {
+                timeline.refresh()?;
+                timeline
+            }
+            None => self.timeline.insert(Timeline::open(&self.dir)?),
+        };
+        let Some(row) = row(self.meeting.id, timeline) else { return Ok(false) };
+        let mut tx = self.db.begin().await?;
+        tx.save_recording(&row).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// The meeting is over: its playlists end, and its transcript may.
+    fn finish(&mut self, recording: &Open) -> Result<()> {
+        if Timeline::open(&self.dir)?.epoch().is_some() {
+            recording.finish()?;
+            let runtime = self.runtime.clone();
+            runtime.block_on(self.save_recording())?;
+        }
+        remove_empty(&self.waiting_dir);
+        Ok(())
+    }
+}
+
+fn row(meeting_id: MeetingId, timeline: &Timeline) -> Option<Recording> {
+    Some(Recording {
+        id: RecordingId::new(),
+        meeting_id,
+        epoch: timeline.epoch()?,
+        duration_ms: timeline.duration().ms(),
+        has_video: timeline.renditions().contains(&Rendition::Video),
+        finished: timeline.is_finished(),
+        transcribed_ms: 0,
+    })
+}
+
+fn remove_empty(dir: &Path) {
+    // It is not there where nothing ever waited, and small.
+    let _ = std::fs::remove_dir(dir);
 }

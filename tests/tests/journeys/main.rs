@@ -12,5 +12,6 @@ mod commands;
 mod fixtures;
 mod live;
 mod media;
+mod private;
 mod watching;
 mod workers;

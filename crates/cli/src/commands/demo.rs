@@ -128,6 +128,7 @@ async fn import_live(
         slug: Some(format!("live-{}", now.format("%Y-%m-%d-%H%M%S"))),
         source: Some(source.parse()?),
         source_text: Some(source),
+        air_delay_s: Some(0),
         language: Some("en".to_owned()),
         ..request(dir, debate, now.fixed_offset())?
     };
@@ -149,6 +150,7 @@ fn request(dir: &Path, debate: &Debate, start: DateTime<FixedOffset>) -> Result<
         media: None,
         source: None,
         source_text: None,
+        air_delay_s: None,
         publish: false,
     })
 }
@@ -164,7 +166,8 @@ async fn import(settings: &Settings, db: &Db, clock: &Clock, request: &Request) 
 
 /// A demo that was stopped left its live meeting running; its port is no longer ours.
 async fn end_earlier_live_meetings(db: &Db) -> Result<()> {
-    for meeting in db.meetings_with_source().await? {
+    let meetings = db.meetings_to_record().await?;
+    for meeting in meetings.into_iter().filter(|meeting| meeting.state.may_become(MeetingState::Ended)) {
         let mut tx = db.begin().await?;
         tx.set_meeting_state(meeting.id, meeting.state, MeetingState::Ended).await?;
         tx.commit().await?;

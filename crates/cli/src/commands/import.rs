@@ -52,6 +52,9 @@ pub struct MeetingArgs {
     /// Record the meeting live from here: srt://0.0.0.0:9710?passphrase=…
     #[arg(long, value_name = "URL", conflicts_with_all = ["media", "captions"])]
     source: Option<String>,
+    /// How many seconds what happens is held back before the public sees it [default: 10]
+    #[arg(long, value_name = "SECONDS", requires = "source", value_parser = clap::value_parser!(u16).range(..=300))]
+    air_delay: Option<u16>,
     /// Let the public see it at once
     #[arg(long)]
     publish: bool,
@@ -83,6 +86,7 @@ pub fn run(settings: Settings, command: Command) -> Result<ExitCode> {
         media: args.media,
         source,
         source_text: args.source,
+        air_delay_s: args.air_delay.map(i64::from),
         publish: args.publish,
     };
     block_on(async {

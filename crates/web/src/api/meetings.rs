@@ -51,6 +51,14 @@ pub struct MeetingDetail {
     speakers: Vec<SpeakerAnswer>,
     /// Null while there is nothing to play.
     media: Option<MediaAnswer>,
+    /// Null unless press and public are excluded now.
+    private: Option<PrivateAnswer>,
+}
+
+#[derive(Debug, Serialize)]
+struct PrivateAnswer {
+    reason: String,
+    since: DateTime<Utc>,
 }
 
 #[derive(Debug, Serialize)]
@@ -164,7 +172,9 @@ pub async fn one(State(state): State<AppState>, Path(slug): Path<String>) -> Res
         restricted: item.restricted,
         spans: spans_of(item.id).collect(),
     });
+    let private = state.private_session(&meeting).await?;
     Ok(Json(MeetingDetail {
+        private: private.map(|span| PrivateAnswer { reason: span.reason, since: span.from_at }),
         items: items.collect(),
         speakers: record.speakers.into_iter().map(Into::into).collect(),
         media: media.map(Into::into),

@@ -27,6 +27,8 @@ pub struct MeetingPage {
     pub meeting: MeetingHead,
     /// None while there is nothing to play.
     pub player: Option<Player>,
+    /// Why press and public are excluded now.
+    pub private: Option<String>,
     pub items: Vec<ItemView>,
     pub turns: Vec<TurnView>,
     pub speakers: Vec<SpeakerView>,
@@ -186,9 +188,11 @@ pub async fn show(State(state): State<AppState>, Path(slug): Path<String>) -> Re
     let meeting = state.db.meeting_by_slug(&slug).await?.ok_or(Failure::NotFound)?;
     let site = state.site().await?.at("Meetings");
     let record = Record::load(&state.db, &meeting, MediaTime::ZERO).await?;
+    let private = state.private_session(&meeting).await?;
     let recording = if meeting.state.is_public() { state.db.recording(meeting.id).await? } else { None };
     html(&MeetingPage {
         player: recording.map(|recording| Player::new(&recording, meeting.state)),
+        private: private.map(|span| span.reason),
         items: record.items.iter().map(|item| ItemView::new(item, &record)).collect(),
         turns: turns(&record),
         speakers: record.speakers.iter().map(|speaker| SpeakerView::new(speaker, None)).collect(),

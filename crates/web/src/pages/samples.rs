@@ -141,6 +141,7 @@ fn meeting(state: MeetingState, video: bool) -> MeetingPage {
             video,
             live: state.is_running(),
         }),
+        private: None,
         items: items(),
         turns: if public { turns() } else { Vec::new() },
         speakers: turns().into_iter().filter_map(|turn| turn.speaker).filter(|_| public).collect(),
@@ -215,9 +216,11 @@ fn a_live_meeting_before_the_first_word() {
         items: vec![],
         speakers: vec![],
         downloads: vec![],
+        private: Some("Schedule 12A, <paragraph 3>".to_owned()),
         ..meeting(MeetingState::Live, true)
     };
     let html = render("meeting-live", &page);
+    assert!(html.contains("Press and public are excluded") && html.contains("12A, &#60;paragraph 3&#62;"));
     assert!(html.contains("data-live"));
     assert!(html.contains("id=\"turns\""), "the script finds where to put what is said");
     assert!(html.contains("No agenda has been added"));

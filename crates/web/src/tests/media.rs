@@ -79,3 +79,41 @@ async fn no_address_leads_out_of_the_recording() {
     }
     assert_eq!(town.get("/media/none/master.m3u8").await.status, StatusCode::NOT_FOUND);
 }
+
+/// What a low-latency player does: it takes parts, and waits for those that are still to come.
+#[tokio::test]
+async fn parts_are_played_before_their_segment_is_whole() {
+    let town = Town::build().await;
+    let journal = town.folder.path().join(format!("media/{}/journal.jsonl", town.meeting.id));
+    let whole = std::fs::read_to_string(&journal).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let open = lines.iter().rposition(|line| line.contains("\"chunk\"")).unwrap();
+    // The last segment is still being written.
+    std::fs::write(&journal, lines[..=open].concat()).unwrap();
+    let folder = format!("/media/{}/a", town.meeting.id);
+    let playlist = town.get(&format!("{folder}/index.m3u8")).await.text();
+    assert!(playlist.contains("CAN-BLOCK-RELOAD=YES") && playlist.contains("#EXT-X-PART-INF:PART-TARGET="));
+    let (_, tail) = playlist.rsplit_once("#EXTINF").unwrap();
+    let part = tail.split_once("#EXT-X-PART:").unwrap().1.split('"').nth(1).unwrap();
+    let answer = town.get(&format!("{folder}/{part}")).await;
+    assert_eq!((answer.status, answer.bytes.len()), (StatusCode::OK, 1_000));
+    assert!(answer.header(header::CACHE_CONTROL).contains("immutable"));
+    let segment = format!("{}.m4s", part.rsplit_once('-').unwrap().0);
+    assert_eq!(town.get(&format!("{folder}/{segment}")).await.status, StatusCode::NOT_FOUND, "not whole yet");
+
+    let closed = playlist.matches("#EXTINF").count();
+    let awaited = format!("{folder}/index.m3u8?_HLS_msn={closed}");
+    let (answer, ()) = tokio::join!(town.get(&awaited), async {
+        tokio::task::yield_now().await;
+        std::fs::write(&journal, &whole).unwrap();
+    });
+    let answer = answer.text();
+    assert_eq!(
+        answer.matches("#EXTINF").count(),
+        closed + 1,
+        "it came before the segment was whole: {answer}"
+    );
+    assert_eq!(town.get(&format!("{folder}/{segment}")).await.status, StatusCode::OK);
+    let nonsense = town.get(&format!("{folder}/index.m3u8?_HLS_msn=soon")).await;
+    assert_eq!(nonsense.status, StatusCode::BAD_REQUEST);
+}

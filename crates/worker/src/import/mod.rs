@@ -40,8 +40,13 @@ pub struct Request {
     pub source: Option<Source>,
     /// The text of `source` as it is kept.
     pub source_text: Option<String>,
+    /// How long what happens is held back before the public sees it; [`AIR_DELAY_S`] where absent.
+    pub air_delay_s: Option<i64>,
     pub publish: bool,
 }
+
+/// Time enough for a clerk who hears what should not be heard.
+const AIR_DELAY_S: i64 = 10;
 
 /// What an import did.
 #[derive(Debug)]
@@ -174,6 +179,7 @@ async fn find_or_make_meeting(
             state: if request.source.is_some() { MeetingState::Scheduled } else { MeetingState::Ended },
             language: request.language.clone(),
             source: request.source_text.clone(),
+            air_delay_s: request.air_delay_s.unwrap_or(AIR_DELAY_S),
             upper_case: false,
             created_at: now,
         };
@@ -192,6 +198,7 @@ async fn find_or_make_meeting(
         utc_offset_s: i64::from(request.start.offset().local_minus_utc()),
         language: request.language.clone().or_else(|| existing.language.clone()),
         source: request.source_text.clone().or_else(|| existing.source.clone()),
+        air_delay_s: request.air_delay_s.unwrap_or(existing.air_delay_s),
         ..existing.clone()
     };
     let changed = updated != existing;

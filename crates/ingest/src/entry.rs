@@ -1,0 +1,63 @@
+//! What is on its way from the muxer to the disk.
+
+use std::{fs, io, path::Path};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::journal::Line;
+
+/// A line for the journal, and the bytes that it tells of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    pub head: Head,
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    /// When it left the muxer, by the wall clock: nothing in it was captured later.
+    pub captured_at: DateTime<Utc>,
+    /// When the recorder began to listen to the connection that it comes from: nothing in it was captured
+    /// earlier.
+    pub connected_at: DateTime<Utc>,
+    pub line: Line,
+}
+
+impl Entry {
+    /// As a file: the head as a line of JSON, then the bytes.
+    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
+        let mut file = serde_json::to_vec(&self.head)?;
+        file.push(b'\n');
+        file.extend_from_slice(&self.bytes);
+        // Either the whole file is there after a crash or none.
+        let unfinished = path.with_extension("unfinished");
+        fs::write(&unfinished, file)?;
+        fs::rename(unfinished, path)
+    }
+
+    pub(crate) fn read(path: &Path) -> io::Result<Self> {
+        let mut file = fs::read(path)?;
+        let end = file.iter().position(|byte| *byte == b'\n').ok_or(io::ErrorKind::UnexpectedEof)?;
+        let bytes = file.split_off(end + 1);
+        Ok(Self { head: serde_json::from_slice(&file)?, bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_as_it_was_written() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("1.entry");
+        let now = "2026-07-23T22:30:00.5Z".parse().unwrap();
+        let head = Head { captured_at: now, connected_at: now, line: Line::Stopped { run: 7 } };
+        let entry = Entry { head, bytes: vec![0, b'\n', 255] };
+        entry.write(&path).unwrap();
+        assert_eq!(Entry::read(&path).unwrap(), entry);
+        fs::write(&path, b"torn").unwrap();
+        assert!(Entry::read(&path).is_err());
+    }
+}

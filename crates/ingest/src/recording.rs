@@ -1,0 +1,212 @@
+//! A recording that is open for writing: connections bring entries, and they come onto the shelf once they
+//! may be aired.
+
+use std::{
+    path::Path,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use moothall_core::Clock;
+
+use crate::{
+    air::{AirDelay, Waiting},
+    entry::{Entry, Head},
+    journal::Line,
+    record::RecordError,
+    shelf::Shelf,
+    timeline::Timeline,
+};
+
+/// How often what waits is judged, though nothing is due.
+const JUDGE_EVERY: Duration = Duration::from_millis(250);
+/// How long to wait before a full disk is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// Holds the journal's lock; only one can be open at a time.
+pub struct Recording {
+    pub(crate) inner: Arc<Inner>,
+    airing: Option<JoinHandle<()>>,
+}
+
+pub(crate) struct Inner {
+    clock: Clock,
+    shelf: Mutex<Shelf>,
+    air: Option<Air>,
+}
+
+struct Air {
+    settings: AirDelay,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+struct Queue {
+    waiting: Waiting,
+    closing: bool,
+    trouble: Option<String>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Recording {
+    /// Opens the recording in `dir` and mends what a killed recorder left behind. Without an air delay
+    /// everything is written at once, as from a file.
+    ///
+    /// # Errors
+    /// If another process has it open, or the folder cannot be written.
+    pub fn open(dir: &Path, clock: &Clock, air: Option<AirDelay>) -> Result<Self, RecordError> {
+        let shelf = Mutex::new(Shelf::open(dir)?);
+        let air = match air {
+            Some(settings) => {
+                let waiting_dir = (!settings.delay.is_zero()).then_some(settings.waiting_dir.as_path());
+                let waiting = Waiting::open(waiting_dir)
+                    .map_err(|source| RecordError::write(&settings.waiting_dir, source))?;
+                let queue = Mutex::new(Queue { waiting, closing: false, trouble: None });
+                Some(Air { settings, queue, changed: Condvar::new() })
+            }
+            None => None,
+        };
+        let inner = Arc::new(Inner { clock: clock.clone(), shelf, air });
+        let airing = inner.air.is_some().then(|| {
+            let inner = Arc::clone(&inner);
+            std::thread::spawn(move || inner.air_until_closed())
+        });
+        Ok(Self { inner, airing })
+    }
+
+    /// Whether everything that was captured is aired or thrown away.
+    pub fn is_aired(&self) -> bool {
+        self.inner.air.as_ref().is_none_or(|air| lock(&air.queue).waiting.is_empty())
+    }
+
+    /// What keeps captured media from being aired, such as a full disk, in words. It is tried again and again.
+    pub fn trouble(&self) -> Option<String> {
+        lock(&self.inner.air.as_ref()?.queue).trouble.clone()
+    }
+
+    /// Says in the journal that the recording is over, so that its playlists end. What still waits is not
+    /// in it: see [`Recording::is_aired`].
+    ///
+    /// # Errors
+    /// If the journal cannot be written.
+    pub fn finish(&self) -> Result<(), RecordError> {
+        let mut shelf = lock(&self.inner.shelf);
+        if shelf.timeline().is_finished() {
+            return Ok(());
+        }
+        shelf.put(&self.inner.own_entry(Line::End))
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        if let Some(air) = &self.inner.air {
+            lock(&air.queue).closing = true;
+            air.changed.notify_all();
+        }
+        if self.airing.take().is_some_and(|airing| airing.join().is_err()) {
+            tracing::error!("the thread that airs a recording panicked");
+        }
+    }
+}
+
+impl Inner {
+    /// The recording with all that was captured, on which the next connection follows.
+    pub(crate) fn timeline(&self) -> Timeline {
+        let timeline = lock(&self.shelf).timeline().clone();
+        match &self.air {
+            Some(air) => lock(&air.queue).waiting.applied_to(timeline),
+            None => timeline,
+        }
+    }
+
+    /// Takes an entry in.
+    ///
+    /// # Errors
+    /// If it cannot be kept, or its connection must end: see [`RecordError`].
+    pub(crate) fn push(&self, entry: Entry) -> Result<(), RecordError> {
+        let Some(air) = &self.air else { return lock(&self.shelf).put(&entry) };
+        lock(&air.queue).waiting.push(entry)?;
+        air.changed.notify_all();
+        Ok(())
+    }
+
+    fn own_entry(&self, line: Line) -> Entry {
+        let now = self.clock.now();
+        Entry { head: Head { captured_at: now, connected_at: now, line }, bytes: Vec::new() }
+    }
+
+    fn air_until_closed(&self) {
+        let Some(air) = &self.air else { return };
+        loop {
+            let closing = self.wait(air);
+            if let Err(trouble) = self.air_what_is_due(air) {
+                self.hold(air, trouble);
+            }
+            if closing {
+                return;
+            }
+        }
+    }
+
+    /// Until something is due, all is to be judged again, or the recording is closed: then it says so.
+    fn wait(&self, air: &Air) -> bool {
+        let queue = lock(&air.queue);
+        let until_due = queue.waiting.until_due(air.settings.delay, self.clock.now());
+        // Where nothing waits, only a push or the end wakes.
+        let pause = until_due.map_or(Duration::MAX, |until_due| until_due.min(JUDGE_EVERY));
+        if queue.closing || pause.is_zero() {
+            return queue.closing;
+        }
+        let (queue, _) = air.changed.wait_timeout(queue, pause).unwrap_or_else(PoisonError::into_inner);
+        queue.closing
+    }
+
+    /// # Errors
+    /// Why it cannot be aired, in words.
+    fn air_what_is_due(&self, air: &Air) -> Result<(), String> {
+        if lock(&air.queue).waiting.is_empty() {
+            return Ok(());
+        }
+        // What becomes due after the gate was asked must wait until it is asked again.
+        let asked_at = self.clock.now();
+        let spans = (air.settings.gate)().ok_or("the database does not say whether the meeting is public")?;
+        if lock(&air.queue).waiting.judge(&spans, asked_at) {
+            self.end_run().map_err(|error| error.to_string())?;
+        }
+        loop {
+            let due = lock(&air.queue).waiting.due(air.settings.delay, asked_at);
+            let Some(entry) = due else { break };
+            lock(&self.shelf).put(&entry).map_err(|error| error.to_string())?;
+            lock(&air.queue).waiting.aired(&entry);
+        }
+        lock(&air.queue).trouble = None;
+        Ok(())
+    }
+
+    /// What was aired before a private session is all there will be of its run.
+    fn end_run(&self) -> Result<(), RecordError> {
+        let mut shelf = lock(&self.shelf);
+        let run = shelf.timeline().run();
+        if run == 0 || shelf.timeline().is_stopped() {
+            return Ok(());
+        }
+        shelf.put(&self.own_entry(Line::Stopped { run }))
+    }
+
+    /// Nothing can be aired for now: it waits.
+    fn hold(&self, air: &Air, trouble: String) {
+        let mut queue = lock(&air.queue);
+        if queue.trouble.as_ref() != Some(&trouble) {
+            tracing::error!("what is captured waits and is tried again: {trouble}");
+            queue.trouble = Some(trouble);
+        }
+        if !queue.closing {
+            drop(air.changed.wait_timeout(queue, TRY_AGAIN));
+        }
+    }
+}
