@@ -37,6 +37,7 @@ impl Scene {
             language: Some("en".to_owned()),
             source: None,
             upper_case: false,
+            has_poster: false,
             created_at: clock.now(),
         };
         tx.insert_meeting(&meeting).await.unwrap();

@@ -52,7 +52,7 @@ impl Recordings {
     }
 
     /// Makes something of the recording as it is now. Blocks.
-    fn read<T>(&self, meeting: MeetingId, make: impl FnOnce(&Timeline) -> T) -> Result<T, TimelineError> {
+    pub fn read<T>(&self, meeting: MeetingId, make: impl FnOnce(&Timeline) -> T) -> Result<T, TimelineError> {
         let timeline = self.timeline(meeting)?;
         let mut timeline = lock(&timeline);
         timeline.refresh()?;

@@ -99,7 +99,7 @@ impl Recorders {
         }
         let finished = dir.clone();
         tokio::task::spawn_blocking(move || moothall_ingest::finish(&finished)).await??;
-        save(&self.db, meeting, &dir).await
+        save(&self.db, &self.clock, meeting, &dir).await
     }
 }
 
@@ -109,20 +109,25 @@ async fn join(thread: JoinHandle<()>) {
 }
 
 /// Brings the database's row up to date with the journal.
-async fn save(db: &Db, meeting: MeetingId, dir: &std::path::Path) -> Result<()> {
+async fn save(db: &Db, clock: &Clock, meeting: MeetingId, dir: &std::path::Path) -> Result<()> {
     let timeline = Timeline::open(dir)?;
     let Some(epoch) = timeline.epoch() else { return Ok(()) };
+    let has_video = timeline.renditions().contains(&Rendition::Video);
     let mut tx = db.begin().await?;
     tx.save_recording(&Recording {
         id: RecordingId::new(),
         meeting_id: meeting,
         epoch,
         duration_ms: timeline.duration().ms(),
-        has_video: timeline.renditions().contains(&Rendition::Video),
+        has_video,
         finished: timeline.is_finished(),
         transcribed_ms: 0,
     })
     .await?;
+    if timeline.is_finished() && has_video {
+        let job = NewJob { kind: JobKind::Preview, meeting_id: meeting, priority: priority::NEW };
+        tx.enqueue(&job, clock.now()).await?;
+    }
     Ok(tx.commit().await?)
 }
 
@@ -198,7 +203,7 @@ impl Recorder {
     }
 
     async fn save(&mut self) -> Result<()> {
-        save(&self.db, self.meeting.id, &self.dir).await?;
+        save(&self.db, &self.clock, self.meeting.id, &self.dir).await?;
         if self.meeting.state == MeetingState::Scheduled {
             let now = self.clock.now();
             let mut tx = self.db.begin().await?;

@@ -175,6 +175,7 @@ async fn find_or_make_meeting(
             language: request.language.clone(),
             source: request.source_text.clone(),
             upper_case: false,
+            has_poster: false,
             created_at: now,
         };
         tx.insert_meeting(&meeting).await?;
