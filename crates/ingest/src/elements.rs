@@ -1,5 +1,5 @@
 /// Elements that the pipelines are made of, and the Debian package that holds each.
-const ELEMENTS: [(&str, &str); 24] = [
+const ELEMENTS: [(&str, &str); 30] = [
     ("filesrc", CORE),
     ("queue", CORE),
     ("fakesink", CORE),
@@ -24,6 +24,12 @@ const ELEMENTS: [(&str, &str); 24] = [
     ("x264enc", "gstreamer1.0-plugins-ugly"),
     ("avenc_aac", "gstreamer1.0-libav"),
     ("avdec_aac", "gstreamer1.0-libav"),
+    ("avdec_h264", "gstreamer1.0-libav"),
+    ("filesink", CORE),
+    ("videoscale", BASE),
+    ("mp4mux", GOOD),
+    ("lamemp3enc", GOOD),
+    ("jpegenc", GOOD),
 ];
 const CORE: &str = "libgstreamer1.0-0";
 const BASE: &str = "gstreamer1.0-plugins-base";

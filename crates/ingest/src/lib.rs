@@ -1,5 +1,5 @@
 //! Sound and picture in: connects to a source, records it to CMAF segment files with a journal, and reads
-//! the recording back as HLS playlists or as samples for transcription.
+//! the recording back as HLS playlists, as samples for transcription, as clips or as pictures.
 //!
 //! A recording is a directory: `journal.jsonl`, and the folders `v/` and `a/` of its renditions with their
 //! init and segment files. The journal is the truth; playlists are made from it when asked for.
@@ -12,31 +12,42 @@
 mod air;
 mod audio_file;
 mod branch;
+mod clip;
+mod clip_file;
+mod clip_plan;
 mod decode;
 mod elements;
 mod entry;
+mod frames;
 mod journal;
+mod key_frames;
 mod pipeline;
 mod playlist;
+mod poster;
 mod probe;
 mod read_audio;
 mod record;
 mod recording;
 mod shelf;
 mod source;
+mod storyboard;
 mod timeline;
 mod watch;
 mod writer;
 
 pub use air::{AirDelay, Exempt, Gate};
 pub use audio_file::{AudioBlock, AudioFile};
+pub use clip::{Clip, ClipError, ClipKind, LONGEST_CLIP_MS, clip};
 pub use decode::{AudioError, SAMPLE_RATE};
 pub use elements::{ElementStatus, IngestError, init, required_elements};
+pub use frames::FramesError;
 pub use journal::Rendition;
 pub use playlist::{PlaylistError, delta_playlist, holds, master_playlist, media_playlist};
+pub use poster::poster;
 pub use probe::{Probe, ProbeError, probe};
 pub use read_audio::{AudioPiece, read_audio};
 pub use record::{Ending, Progress, RecordError, RecordOptions, StopHandle, Summary, finish, record};
 pub use recording::Recording;
 pub use source::{Source, SourceError, SrtAddress, SrtMode};
+pub use storyboard::{Storyboard, storyboard};
 pub use timeline::{Format, Found, Part, Segment, Timeline, TimelineError};

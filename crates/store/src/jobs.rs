@@ -16,12 +16,15 @@ use crate::{
 pub enum JobKind {
     /// Writes down what was said in a recording.
     Transcribe,
+    /// Makes pictures of a recording that is over: its poster and its storyboard.
+    Preview,
 }
 
 impl JobKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Transcribe => "transcribe",
+            Self::Preview => "preview",
         }
     }
 }
@@ -32,6 +35,7 @@ impl TryFrom<String> for JobKind {
     fn try_from(text: String) -> Result<Self> {
         match text.as_str() {
             "transcribe" => Ok(Self::Transcribe),
+            "preview" => Ok(Self::Preview),
             _ => Err(inconsistent("kind", &text)),
         }
     }

@@ -37,6 +37,8 @@ pub struct Meeting {
     pub air_delay_s: i64,
     /// Captions are kept in capitals and shown in sentence case.
     pub upper_case: bool,
+    /// There are pictures of its recording; set by [`Tx::set_poster`].
+    pub has_poster: bool,
     pub created_at: DateTime<Utc>,
 }
 
@@ -84,7 +86,9 @@ macro_rules! select_meeting {
         concat!(
             "SELECT m.id, m.council_id, c.slug AS council_slug, c.name AS council_name, m.committee_id,
                 k.slug AS committee_slug, k.name AS committee_name, m.slug, m.title, m.starts_at,
-                m.utc_offset_s, m.state, m.language, m.source, m.air_delay_s, m.upper_case, m.created_at
+                m.utc_offset_s, m.state, m.language, m.source, m.air_delay_s, m.upper_case,
+                EXISTS (SELECT 1 FROM recordings r WHERE r.meeting_id = m.id AND r.has_poster) AS has_poster,
+                m.created_at
             FROM meetings m JOIN councils c ON c.id = m.council_id JOIN committees k ON k.id = m.committee_id ",
             $rest
         )

@@ -34,6 +34,7 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (meeting_id) DO UPDATE SET epoch = excluded.epoch, duration_ms = excluded.duration_ms,
             has_video = excluded.has_video, finished = excluded.finished";
+    RECORDING_POSTER = "UPDATE recordings SET has_poster = $2 WHERE meeting_id = $1";
     RECORDING_TRANSCRIBED = "UPDATE recordings SET transcribed_ms = $2 WHERE meeting_id = $1";
 }
 
@@ -64,6 +65,14 @@ impl Tx {
                 .execute(connection)
                 .await
                 .map(drop)
+        })?;
+        Ok(())
+    }
+
+    /// Says whether there are pictures of the recording to show.
+    pub async fn set_poster(&mut self, meeting: MeetingId, has_poster: bool) -> Result<()> {
+        on_tx!(self, |connection| {
+            sqlx::query(RECORDING_POSTER).bind(meeting).bind(has_poster).execute(connection).await.map(drop)
         })?;
         Ok(())
     }

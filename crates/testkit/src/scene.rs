@@ -38,6 +38,7 @@ impl Scene {
             source: None,
             air_delay_s: 10,
             upper_case: false,
+            has_poster: false,
             created_at: clock.now(),
         };
         tx.insert_meeting(&meeting).await.unwrap();

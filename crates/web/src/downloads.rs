@@ -102,7 +102,7 @@ fn note(meeting: &Meeting) -> String {
     format!("{}: {}, {}, {}", meeting.council_name, meeting.title, meeting.committee_name, when.day())
 }
 
-fn cues(record: &Record) -> impl Iterator<Item = Cue<'_>> {
+pub fn cues(record: &Record) -> impl Iterator<Item = Cue<'_>> {
     let (turns, speakers) = (record.turns_by_id(), record.speakers_by_id());
     let mut before = None;
     record.captions.iter().map(move |caption| {

@@ -33,13 +33,15 @@ pub enum Failure {
     BadRequest(String),
     /// The media is there, the asked range of it is not.
     RangeNotSatisfiable,
+    /// Too many ask for the same costly thing at once.
+    Busy,
     /// The program's own fault, already logged.
     Internal,
 }
 
 impl Failure {
     /// Logs a fault of the program; the visitor only hears that there was one.
-    fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a request could not be answered");
         Self::Internal
     }
@@ -50,6 +52,7 @@ impl Failure {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -60,6 +63,7 @@ impl Failure {
             Self::MethodNotAllowed => "This address cannot be used in that way",
             Self::BadRequest(_) => "The request could not be understood",
             Self::RangeNotSatisfiable => "There is no such part of the recording",
+            Self::Busy => "Others are being served just now",
             Self::Internal => "Sorry, something went wrong",
         }
     }
@@ -70,6 +74,7 @@ impl Failure {
             Self::MethodNotAllowed => "Pages and data here are read with GET.".to_owned(),
             Self::BadRequest(detail) => detail.clone(),
             Self::RangeNotSatisfiable => "The part asked for lies beyond the end.".to_owned(),
+            Self::Busy => "Several clips are being made at the moment. Try again in a minute.".to_owned(),
             Self::Internal => {
                 "The fault is ours and has been recorded. Try again in a few minutes.".to_owned()
             }

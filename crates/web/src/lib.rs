@@ -5,11 +5,13 @@
 
 mod api;
 mod assets;
+mod clips;
 mod downloads;
 mod failure;
 mod headers;
 mod media;
 mod pages;
+mod pictures;
 mod query;
 mod record;
 mod recordings;
@@ -26,6 +28,7 @@ use axum::{
     middleware,
     routing::{MethodRouter, get},
 };
+use moothall_ingest::ClipKind;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::{
@@ -56,6 +59,7 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::map_response(headers::for_any_site));
     let media = Router::new()
         .route("/media/{meeting}/master.m3u8", get(media::master))
+        .route("/media/{meeting}/{picture}", get(pictures::show))
         .route("/media/{meeting}/{rendition}/index.m3u8", get(media::playlist))
         .route("/media/{meeting}/{rendition}/{file}", get(media::segment))
         .layer(middleware::map_response(headers::for_any_site));
@@ -67,6 +71,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(pages)
         .merge(downloads())
+        .merge(clips())
         .merge(api)
         .merge(media)
         .merge(operations)
@@ -85,6 +90,15 @@ fn downloads() -> Router<AppState> {
     downloads::Form::ALL.into_iter().fold(Router::new(), |router, form| {
         let handler: MethodRouter<AppState> = get(move |state, path| downloads::download(form, state, path));
         router.route(&format!("/meetings/{{slug}}/transcript.{}", form.ending()), handler)
+    })
+}
+
+/// One address per kind of clip.
+fn clips() -> Router<AppState> {
+    [ClipKind::Mp4, ClipKind::Mp3].into_iter().fold(Router::new(), |router, kind| {
+        let handler: MethodRouter<AppState> =
+            get(move |state, path, pairs| clips::download(kind, state, path, pairs));
+        router.route(&format!("/meetings/{{slug}}/clip.{}", clips::ending(kind)), handler)
     })
 }
 

@@ -94,6 +94,13 @@ impl Recordings {
         Self { media_dir, kept: Mutex::default() }
     }
 
+    /// The recording as it is now.
+    pub async fn timeline(&self, meeting: MeetingId) -> Result<Timeline> {
+        let kept = self.kept(meeting).await?;
+        let timeline = lock(&kept.timeline).clone();
+        Ok(timeline)
+    }
+
     /// A playlist as it is now, or as soon as it holds what is awaited. A private session and an encoder
     /// that is away make the wait longer than players should hang: then it comes as it is.
     pub async fn playlist(

@@ -1,24 +1,36 @@
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use moothall_core::{Clock, MeetingState};
 use moothall_search::Index;
 use moothall_store::{Db, ExemptSpan, Meeting, StoreError};
 
-use crate::{recordings::Recordings, views::Site};
+use crate::{clips::Places, recordings::Recordings, views::Site};
 
 /// What every handler works with. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AppState {
     pub(crate) db: Db,
     pub(crate) index: Arc<Index>,
+    pub(crate) media_dir: Arc<Path>,
     pub(crate) recordings: Arc<Recordings>,
+    pub(crate) clips: Places,
     pub(crate) clock: Clock,
 }
 
 impl AppState {
     /// `media_dir` holds one folder per meeting, named by the meeting's id.
     pub fn new(db: Db, index: Arc<Index>, media_dir: PathBuf, clock: Clock) -> Self {
-        Self { db, index, recordings: Arc::new(Recordings::new(media_dir)), clock }
+        Self {
+            db,
+            index,
+            media_dir: media_dir.as_path().into(),
+            recordings: Arc::new(Recordings::new(media_dir)),
+            clips: Places::default(),
+            clock,
+        }
     }
 
     /// The private session that the public is told of; one that is over is told by the gap it left.

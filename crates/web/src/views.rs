@@ -6,6 +6,8 @@ use chrono::{DateTime, FixedOffset};
 use moothall_core::{Evidence, MeetingState};
 use moothall_store::{Meeting, Speaker};
 
+use crate::pictures;
+
 /// What the frame of every page needs to know.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -86,6 +88,8 @@ pub struct MeetingCard {
     pub council: Option<String>,
     pub when: When,
     pub state: MeetingState,
+    /// The address of a picture.
+    pub poster: Option<String>,
 }
 
 impl MeetingCard {
@@ -94,6 +98,7 @@ impl MeetingCard {
             href: format!("/meetings/{}", meeting.slug),
             when: When(meeting.local_start()),
             committee: committee_link(&meeting),
+            poster: pictures::poster(&meeting),
             council: site.many_councils.then_some(meeting.council_name),
             title: meeting.title,
             state: meeting.state,

@@ -7,7 +7,7 @@ use moothall_core::Clock;
 use moothall_store::{ClaimedJob, Db, JobKind, StoreError};
 use tokio::sync::watch;
 
-use crate::{Speech, transcribe};
+use crate::{Speech, preview, transcribe};
 
 /// How long an idle worker waits before it looks for work again.
 const IDLE: Duration = Duration::from_secs(1);
@@ -61,9 +61,13 @@ impl Worker {
 
     /// Does the job, with signs of life beside it.
     async fn attempt(&self, job: &ClaimedJob) -> Result<()> {
-        let work = match job.kind {
-            JobKind::Transcribe => {
-                transcribe::run(&self.db, self.media_dir.clone(), &self.clock, self.speech.clone(), job)
+        let work = async {
+            match job.kind {
+                JobKind::Transcribe => {
+                    let speech = self.speech.clone();
+                    transcribe::run(&self.db, self.media_dir.clone(), &self.clock, speech, job).await
+                }
+                JobKind::Preview => preview::run(&self.db, &self.media_dir, &self.clock, job).await,
             }
         };
         tokio::pin!(work);

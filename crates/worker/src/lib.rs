@@ -11,6 +11,7 @@ pub mod import;
 mod indexer;
 mod jobs;
 mod orders;
+mod preview;
 mod recorder;
 mod recorders;
 mod transcribe;
@@ -28,6 +29,11 @@ pub use transcribe::Speech;
 /// Where the recording of a meeting lies below the folder of all media.
 pub fn recording_dir(media_dir: &Path, meeting: MeetingId) -> PathBuf {
     media_dir.join(meeting.to_string())
+}
+
+/// Where the pictures of a recording lie: the folder that the pages serve them from.
+pub fn preview_dir(media_dir: &Path, meeting: MeetingId) -> PathBuf {
+    recording_dir(media_dir, meeting).join("preview")
 }
 
 /// Live goes before new, new before backlog.

@@ -206,6 +206,10 @@ impl Recorder {
         let Some(row) = row(self.meeting.id, timeline) else { return Ok(false) };
         let mut tx = self.db.begin().await?;
         tx.save_recording(&row).await?;
+        if row.finished && row.has_video {
+            let job = NewJob { kind: JobKind::Preview, meeting_id: self.meeting.id, priority: priority::NEW };
+            tx.enqueue(&job, self.clock.now()).await?;
+        }
         tx.commit().await?;
         Ok(true)
     }

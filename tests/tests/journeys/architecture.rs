@@ -26,9 +26,11 @@ const ARROWS: [(&str, &[&str]); 10] = [
 
 /// Databases out there were made by these very bytes: a shipped migration never changes, not even in a
 /// comment. A new one gets a new line.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("postgres/0001_init.sql", "4713fbafa5ef5e101b4e84976589ef5c8b02163e9f9989fb98bd2eae027376e9"),
+    ("postgres/0004_posters.sql", "aa460454d261e43916234459504033a38ebba4fb284f8623439887d9195a90e6"),
     ("sqlite/0001_init.sql", "27d3cf94fb8a714d718faf28311287e5b8115a76df0b0fec7fdb81766d3013e6"),
+    ("sqlite/0004_posters.sql", "918b0742f24935cd1f0420a294c81f95c04bfbf15c3678e579ad12dfb6fffa85"),
 ];
 
 /// A file that is longer holds more than one thing.

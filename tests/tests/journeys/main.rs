@@ -8,6 +8,7 @@ mod architecture;
 mod archive;
 mod bad_input;
 mod bad_machine;
+mod clips;
 mod commands;
 mod fixtures;
 mod live;

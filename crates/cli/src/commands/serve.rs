@@ -25,9 +25,7 @@ pub struct Args {
 pub fn run(settings: Settings, args: Args) -> Result<ExitCode> {
     let roles = if args.roles.is_empty() { Role::ALL.to_vec() } else { args.roles };
     let listen = args.listen.or(settings.listen).unwrap_or(LISTEN);
-    if roles.iter().any(|role| matches!(role, Role::Record | Role::Work)) {
-        moothall_ingest::init()?;
-    }
+    moothall_ingest::init()?;
     block_on(async {
         let db = settings.open_database().await?;
         let service = Service::start(&settings, &db, &Clock::System, listen, &roles).await?;

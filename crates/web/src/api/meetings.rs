@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::{
     failure::{Failure, Result},
     pages::meetings::{PAGE_SIZE, filter},
+    pictures,
     query::Pairs,
     record::Record,
     state::AppState,
@@ -100,6 +101,9 @@ struct MediaAnswer {
     duration_ms: i64,
     video: bool,
     finished: bool,
+    /// A picture, and the WebVTT that lists small ones of all of it; null where there are none (yet).
+    poster: Option<String>,
+    storyboard: Option<String>,
 }
 
 impl From<Meeting> for MeetingAnswer {
@@ -129,9 +133,11 @@ impl From<Speaker> for SpeakerAnswer {
     }
 }
 
-impl From<Recording> for MediaAnswer {
-    fn from(recording: Recording) -> Self {
+impl MediaAnswer {
+    fn new(recording: Recording, meeting: &Meeting) -> Self {
         Self {
+            poster: pictures::poster(meeting),
+            storyboard: pictures::storyboard(meeting),
             url: format!("/media/{}/master.m3u8", recording.meeting_id),
             epoch: recording.epoch,
             duration_ms: recording.duration_ms,
@@ -177,7 +183,7 @@ pub async fn one(State(state): State<AppState>, Path(slug): Path<String>) -> Res
         private: private.map(|span| PrivateAnswer { reason: span.reason, since: span.from_at }),
         items: items.collect(),
         speakers: record.speakers.into_iter().map(Into::into).collect(),
-        media: media.map(Into::into),
+        media: media.map(|recording| MediaAnswer::new(recording, &meeting)),
         meeting: meeting.into(),
     }))
 }

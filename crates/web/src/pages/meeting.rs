@@ -15,6 +15,7 @@ use super::{
 use crate::{
     downloads,
     failure::{Failure, Result},
+    pictures,
     record::Record,
     state::AppState,
     views::{Badge, Link, Site, SpeakerView, When, badge, committee_link},
@@ -122,6 +123,8 @@ pub struct Player {
     pub video: bool,
     /// Whether more is still being recorded.
     pub live: bool,
+    /// The address of the picture that is shown before it plays.
+    pub poster: Option<String>,
 }
 
 /// One item of the agenda with the moments at which it was taken.
@@ -140,12 +143,13 @@ pub struct ItemView {
 }
 
 impl Player {
-    fn new(recording: &Recording, state: MeetingState) -> Self {
+    fn new(recording: &Recording, meeting: &Meeting) -> Self {
         Self {
             master: format!("/media/{}/master.m3u8", recording.meeting_id),
             epoch_ms: recording.epoch.timestamp_millis(),
             video: recording.has_video,
-            live: state.is_running() && !recording.finished,
+            live: meeting.state.is_running() && !recording.finished,
+            poster: pictures::poster(meeting),
         }
     }
 }
@@ -191,7 +195,7 @@ pub async fn show(State(state): State<AppState>, Path(slug): Path<String>) -> Re
     let private = state.private_session(&meeting).await?;
     let recording = if meeting.state.is_public() { state.db.recording(meeting.id).await? } else { None };
     html(&MeetingPage {
-        player: recording.map(|recording| Player::new(&recording, meeting.state)),
+        player: recording.map(|recording| Player::new(&recording, &meeting)),
         private: private.map(|span| span.reason),
         items: record.items.iter().map(|item| ItemView::new(item, &record)).collect(),
         turns: turns(&record),

@@ -49,6 +49,7 @@ fn card(title: &str, start: &str, state: MeetingState) -> MeetingCard {
         council: None,
         when: when(start),
         state,
+        poster: (state == MeetingState::Published).then(|| "/media/0198/poster.jpg".to_owned()),
     }
 }
 
@@ -140,6 +141,7 @@ fn meeting(state: MeetingState, video: bool) -> MeetingPage {
             epoch_ms: 1_784_827_800_000,
             video,
             live: state.is_running(),
+            poster: (!state.is_running() && video).then(|| "/media/0198/poster.jpg".to_owned()),
         }),
         private: None,
         items: items(),

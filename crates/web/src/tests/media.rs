@@ -117,3 +117,44 @@ async fn parts_are_played_before_their_segment_is_whole() {
     let nonsense = town.get(&format!("{folder}/index.m3u8?_HLS_msn=soon")).await;
     assert_eq!(nonsense.status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn pictures_lie_beside_the_recording() {
+    let town = Town::build().await;
+    let media = format!("/media/{}", town.meeting.id);
+    for (name, media_type) in [
+        ("poster.jpg", "image/jpeg"),
+        ("storyboard.vtt", "text/vtt; charset=utf-8"),
+        ("storyboard-0.jpg", "image/jpeg"),
+    ] {
+        let answer = town.get(&format!("{media}/{name}")).await;
+        assert_eq!((answer.status, answer.text().as_str()), (StatusCode::OK, name));
+        assert_eq!(answer.header(header::CONTENT_TYPE), media_type);
+        assert_eq!(answer.header(header::CACHE_CONTROL), "public, max-age=300");
+    }
+    for name in ["storyboard-1.jpg", "storyboard-.jpg", "journal.jsonl", "..%2Fjournal.jsonl", "poster.png"] {
+        assert_eq!(town.get(&format!("{media}/{name}")).await.status, StatusCode::NOT_FOUND, "{name}");
+    }
+
+    let mut tx = town.test_db.db.begin().await.unwrap();
+    tx.set_poster(town.meeting.id, false).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(town.get(&format!("{media}/poster.jpg")).await.status, StatusCode::NOT_FOUND);
+    assert!(!town.page("/meetings").await.contains("poster.jpg"));
+}
+
+#[tokio::test]
+async fn a_clip_of_nothing_is_explained() {
+    let town = Town::build().await;
+    for (range, words) in [
+        ("t=2", "Say where the clip begins"),
+        ("t=2&to=%3Cb%3E", "“&#60;b&#62;” is not a time"),
+        ("t=2&to=1", "must end after it begins, at 0:02"),
+        ("t=0&to=1:00:00", "at most 15 minutes"),
+        ("t=10&to=20", "Nothing is recorded between 0:10 and 0:20"),
+    ] {
+        let answer = town.get(&format!("/meetings/planning-march/clip.mp4?{range}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{range}");
+        assert!(answer.text().contains(words), "{range}: {}", answer.text());
+    }
+}

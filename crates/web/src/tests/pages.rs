@@ -98,7 +98,11 @@ async fn nothing_of_a_meeting_that_is_not_public_leaves() {
             assert_eq!(town.get(address).await.status, StatusCode::NOT_FOUND, "{state}: {address}");
         }
         let media = format!("/media/{}", town.meeting.id);
-        for file in ["master.m3u8", "a/index.m3u8", "a/1-0.m4s"] {
+        for kind in ["mp4", "mp3"] {
+            let clip = format!("/meetings/planning-march/clip.{kind}?t=0&to=2");
+            assert_eq!(town.get(&clip).await.status, StatusCode::NOT_FOUND, "{state}: {kind}");
+        }
+        for file in ["master.m3u8", "a/index.m3u8", "a/1-0.m4s", "poster.jpg", "storyboard.vtt"] {
             let answer = town.get(&format!("{media}/{file}")).await;
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{state}: {file}");
         }

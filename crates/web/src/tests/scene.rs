@@ -186,6 +186,7 @@ impl Town {
         })
         .await
         .unwrap();
+        tx.set_poster(meeting.id, true).await.unwrap();
         tx.commit().await.unwrap();
 
         let folder = tempfile::tempdir().unwrap();
@@ -193,6 +194,10 @@ impl Town {
         let recording = media_dir.join(meeting.id.to_string());
         fs::create_dir_all(recording.join("a")).unwrap();
         fs::write(recording.join("journal.jsonl"), JOURNAL).unwrap();
+        fs::create_dir(recording.join("preview")).unwrap();
+        for picture in ["poster.jpg", "storyboard.vtt", "storyboard-0.jpg"] {
+            fs::write(recording.join("preview").join(picture), picture).unwrap();
+        }
         for file in ["init-1-0.mp4", "init-2-0.mp4", "1-0.m4s", "1-1.m4s", "2-0.m4s"] {
             let bytes: Vec<u8> = (0..1_000_u32).map(|number| number as u8).collect();
             fs::write(recording.join("a").join(file), bytes).unwrap();

@@ -92,6 +92,12 @@ pub async fn import(
     let mut tx = db.begin().await?;
     tx.save_recording(&recording).await?;
     tx.set_transcribed(meeting, 0).await?;
+    // Pictures of what was recorded before, if any, are not of this.
+    tx.set_poster(meeting, false).await?;
+    if recording.has_video {
+        let job = NewJob { kind: JobKind::Preview, meeting_id: meeting, priority: priority::NEW };
+        tx.enqueue(&job, clock.now()).await?;
+    }
     if wants_transcript && !has_captions && has_sound {
         tx.clear_transcript(meeting).await?;
         let job = NewJob { kind: JobKind::Transcribe, meeting_id: meeting, priority: priority::NEW };

@@ -181,6 +181,7 @@ async fn find_or_make_meeting(
             source: request.source_text.clone(),
             air_delay_s: request.air_delay_s.unwrap_or(AIR_DELAY_S),
             upper_case: false,
+            has_poster: false,
             created_at: now,
         };
         tx.insert_meeting(&meeting).await?;

@@ -1,0 +1,63 @@
+//! The job that makes pictures of a recording that is over, for the player, for lists, and for whoever looks
+//! for a moment.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use moothall_core::Clock;
+use moothall_ingest::{Timeline, poster, storyboard};
+use moothall_store::{ClaimedJob, Db, Recording};
+
+use crate::{preview_dir, recording_dir};
+
+/// Makes the poster and the storyboard anew; of sound alone there are none.
+pub async fn run(db: &Db, media_dir: &Path, clock: &Clock, job: &ClaimedJob) -> Result<()> {
+    let id = job.meeting_id;
+    let recorded = db.recording(id).await?.context("the meeting of this job has no recording")?;
+    let (recording, pictures) = (recording_dir(media_dir, id), preview_dir(media_dir, id));
+    let has_poster = tokio::task::spawn_blocking(move || make(&recording, &pictures)).await??;
+    let now = clock.now();
+    let mut tx = db.begin().await?;
+    tx.hold_job(job, 1, 1, now).await?;
+    let is_of = |now: &Recording| (now.epoch, now.duration_ms) == (recorded.epoch, recorded.duration_ms);
+    if tx.recording(id).await?.as_ref().is_some_and(is_of) {
+        tx.set_poster(id, has_poster).await?;
+        tx.finish_job(job).await?;
+    } else {
+        // Meanwhile another recording took its place.
+        tx.put_back_job(job, now).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(meeting = %id, has_poster, "made pictures of the recording");
+    Ok(())
+}
+
+fn make(recording: &Path, pictures: &Path) -> Result<bool> {
+    let timeline = Timeline::open(recording)?;
+    let (Some(poster), Some(board)) = (poster(&timeline)?, storyboard(&timeline)?) else { return Ok(false) };
+    let write = |name: String, bytes: &[u8]| {
+        write(&pictures.join(&name), bytes)
+            .with_context(|| format!("cannot write {name} to {}", pictures.display()))
+    };
+    fs::create_dir_all(pictures).with_context(|| format!("cannot make the folder {}", pictures.display()))?;
+    for (number, sheet) in board.sheets.iter().enumerate() {
+        write(format!("storyboard-{number}.jpg"), sheet)?;
+    }
+    // A longer recording that was here before had more of them.
+    let more = |number: &usize| fs::remove_file(pictures.join(format!("storyboard-{number}.jpg"))).is_ok();
+    let _ = (board.sheets.len()..).take_while(more).count();
+    // After the sheets that it names.
+    write("storyboard.vtt".to_owned(), board.vtt.as_bytes())?;
+    write("poster.jpg".to_owned(), &poster)?;
+    Ok(true)
+}
+
+/// Whoever reads gets the file before or the file after, and never half of one.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = PathBuf::from(format!("{}.new", path.display()));
+    fs::write(&temporary, bytes)?;
+    fs::rename(&temporary, path)
+}
