@@ -19,6 +19,7 @@ mod playlist;
 mod probe;
 mod read_audio;
 mod record;
+mod secret;
 mod source;
 mod timeline;
 mod watch;
