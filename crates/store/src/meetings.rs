@@ -31,7 +31,7 @@ pub struct Meeting {
     pub state: MeetingState,
     /// ISO 639-1 code of the language spoken, where somebody said so.
     pub language: Option<String>,
-    /// The address a live meeting is recorded from.
+    /// The address a live meeting is recorded from, unless it is its room's.
     pub source: Option<String>,
     /// Captions are kept in capitals and shown in sentence case.
     pub upper_case: bool,
@@ -104,7 +104,7 @@ statements! {
         WHERE ($1 = '' OR m.state = $1) AND (NOT $2 OR m.committee_id = $3)
         AND m.starts_at >= $4 AND m.starts_at < $5
         AND (NOT $6 OR m.state IN ('scheduled', 'live', 'adjourned', 'published', 'cancelled'))";
-    MEETINGS_WITH_SOURCE = select_meeting!("WHERE m.source IS NOT NULL
+    MEETINGS_WITH_SOURCE = select_meeting!("WHERE (m.source IS NOT NULL OR m.room_id IS NOT NULL)
         AND m.state IN ('scheduled', 'live', 'adjourned') ORDER BY m.starts_at, m.id");
     MEETING_INSERT = "INSERT INTO meetings (id, council_id, committee_id, slug, title, starts_at,
             utc_offset_s, state, language, source, upper_case, changed_seq, created_at)
@@ -163,7 +163,7 @@ impl Db {
         })?)
     }
 
-    /// Meetings that have a live source and are not over.
+    /// Meetings that have a live source, of their own or of a room, and are not over.
     pub async fn meetings_with_source(&self) -> Result<Vec<Meeting>> {
         Ok(on_db!(self, |pool| sqlx::query_as(MEETINGS_WITH_SOURCE).fetch_all(pool).await)?)
     }

@@ -26,9 +26,11 @@ const ARROWS: [(&str, &[&str]); 10] = [
 
 /// Databases out there were made by these very bytes: a shipped migration never changes, not even in a
 /// comment. A new one gets a new line.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("postgres/0001_init.sql", "4713fbafa5ef5e101b4e84976589ef5c8b02163e9f9989fb98bd2eae027376e9"),
+    ("postgres/0003_rooms.sql", "dff35baefa92f801055cb4f2706f5b9e668b11a03d029756051c0fe99d126854"),
     ("sqlite/0001_init.sql", "27d3cf94fb8a714d718faf28311287e5b8115a76df0b0fec7fdb81766d3013e6"),
+    ("sqlite/0003_rooms.sql", "d6dd6bd9412711f6887a8d302caa2bfb426a16ed9f187c0011bb57e5db00778c"),
 ];
 
 /// A file that is longer holds more than one thing.
