@@ -11,6 +11,7 @@ pub mod import;
 mod indexer;
 mod jobs;
 mod recorder;
+mod rooms;
 mod transcribe;
 mod turns;
 

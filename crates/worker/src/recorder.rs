@@ -9,11 +9,14 @@ use std::{
 
 use anyhow::{Context, Result};
 use moothall_core::{Clock, MeetingId, MeetingState, RecordingId};
-use moothall_ingest::{Progress, RecordOptions, Rendition, Source, StopHandle, Timeline};
-use moothall_store::{Db, JobKind, Meeting, NewJob, Recording};
+use moothall_ingest::{Progress, RecordOptions, Rendition, StopHandle, Timeline};
+use moothall_store::{Db, JobKind, Meeting, NewJob, Recording, RoomState, Secrets};
 use tokio::{runtime::Handle, sync::watch};
 
-use crate::{priority, recording_dir};
+use crate::{
+    priority, recording_dir,
+    rooms::{self, Origin, RoomStatus},
+};
 
 /// How often the supervisor compares what shall be recorded with what is.
 const POLL: Duration = Duration::from_secs(1);
@@ -29,9 +32,12 @@ pub struct Recorders {
     pub db: Db,
     pub clock: Clock,
     pub media_dir: PathBuf,
+    /// Open what the rooms' sources need in clear.
+    pub secrets: Secrets,
 }
 
 struct Running {
+    origin: Origin,
     stop: StopHandle,
     thread: JoinHandle<()>,
 }
@@ -41,9 +47,9 @@ impl Recorders {
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         let mut running: HashMap<MeetingId, Running> = HashMap::new();
         while !*stop.borrow() {
-            match self.db.meetings_with_source().await {
+            match self.wanted().await {
                 Ok(wanted) => self.compare(&mut running, wanted).await,
-                Err(error) => tracing::error!(%error, "cannot see which meetings are to be recorded"),
+                Err(error) => tracing::error!("cannot see which meetings are to be recorded: {error:#}"),
             }
             tokio::select! {
                 () = tokio::time::sleep(POLL) => {}
@@ -54,32 +60,72 @@ impl Recorders {
             recorder.stop.stop();
         }
         for (_, recorder) in running {
-            join(recorder.thread).await;
+            self.stop(recorder).await;
         }
     }
 
-    async fn compare(&self, running: &mut HashMap<MeetingId, Running>, wanted: Vec<Meeting>) {
-        let over: Vec<MeetingId> =
-            running.keys().filter(|id| wanted.iter().all(|meeting| meeting.id != **id)).copied().collect();
+    /// The meetings that are not over, and from where each is to be recorded now.
+    async fn wanted(&self) -> Result<Vec<(Meeting, Option<Origin>)>> {
+        let meetings = self.db.meetings_with_source().await?;
+        Ok(rooms::origins(meetings, &self.db.room_sources().await?, self.clock.now()))
+    }
+
+    async fn compare(
+        &self,
+        running: &mut HashMap<MeetingId, Running>,
+        wanted: Vec<(Meeting, Option<Origin>)>,
+    ) {
+        let over: Vec<MeetingId> = running
+            .keys()
+            .filter(|id| wanted.iter().all(|(meeting, _)| meeting.id != **id))
+            .copied()
+            .collect();
         for id in over {
             if let Some(recorder) = running.remove(&id) {
-                recorder.stop.stop();
-                join(recorder.thread).await;
+                self.stop(recorder).await;
                 if let Err(error) = self.end(id).await {
                     tracing::error!(meeting = %id, "cannot end the recording: {error:#}");
                 }
             }
         }
-        for meeting in wanted {
-            running.entry(meeting.id).or_insert_with(|| self.start(meeting));
+        // A key that was changed is dead at once, also for who is connected with it. All that stop do so before
+        // any starts: they may want the same port.
+        for (meeting, origin) in &wanted {
+            if running.get(&meeting.id).is_some_and(|recorder| Some(&recorder.origin) != origin.as_ref())
+                && let Some(recorder) = running.remove(&meeting.id)
+            {
+                tracing::info!(meeting = %meeting.slug, "its source or key was changed: the connection is ended");
+                self.stop(recorder).await;
+            }
+        }
+        for (meeting, origin) in wanted {
+            if let Some(origin) = origin {
+                running.entry(meeting.id).or_insert_with(|| self.start(meeting, origin));
+            }
         }
     }
 
-    fn start(&self, meeting: Meeting) -> Running {
+    async fn stop(&self, recorder: Running) {
+        recorder.stop.stop();
+        join(recorder.thread).await;
+        rooms::leave(&self.db, &self.clock, &recorder.origin).await;
+    }
+
+    fn start(&self, meeting: Meeting, origin: Origin) -> Running {
         let stop = StopHandle::default();
+        let status = RoomStatus {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            runtime: Handle::current(),
+            room: origin.room(),
+            told: None,
+        };
         let recorder = Recorder {
             db: self.db.clone(),
             clock: self.clock.clone(),
+            secrets: self.secrets.clone(),
+            origin: origin.clone(),
+            status,
             dir: recording_dir(&self.media_dir, meeting.id),
             meeting,
             stop: stop.clone(),
@@ -88,7 +134,7 @@ impl Recorders {
         };
         // GStreamer's threads report to this one, which blocks: it must not be one of tokio's.
         let thread = std::thread::spawn(move || recorder.run());
-        Running { stop, thread }
+        Running { origin, stop, thread }
     }
 
     /// The meeting is over: its playlists end, and its transcript may.
@@ -130,6 +176,9 @@ async fn save(db: &Db, meeting: MeetingId, dir: &std::path::Path) -> Result<()> 
 struct Recorder {
     db: Db,
     clock: Clock,
+    secrets: Secrets,
+    origin: Origin,
+    status: RoomStatus,
     dir: PathBuf,
     meeting: Meeting,
     stop: StopHandle,
@@ -141,13 +190,6 @@ impl Recorder {
     /// One connection after the other, until stopped.
     fn run(mut self) {
         let slug = self.meeting.slug.clone();
-        let source: Source = match self.meeting.source.as_deref().unwrap_or_default().parse() {
-            Ok(source) => source,
-            Err(error) => {
-                tracing::error!(meeting = %slug, "cannot record: {error}");
-                return;
-            }
-        };
         let options = RecordOptions {
             clock: self.clock.clone(),
             file_epoch: self.meeting.starts_at,
@@ -157,8 +199,12 @@ impl Recorder {
         let dir = self.dir.clone();
         let mut last_complaint = String::new();
         while !stop.is_stopped() {
-            match moothall_ingest::record(&source, &dir, &options, &stop, |event| self.hear(&event)) {
+            let recorded = self.origin.source(&self.secrets).and_then(|source| {
+                Ok(moothall_ingest::record(&source, &dir, &options, &stop, |event| self.hear(&event))?)
+            });
+            match recorded {
                 Ok(summary) => {
+                    self.status.tell(RoomState::Waiting, &summary.warnings.join("; "));
                     for warning in &summary.warnings {
                         tracing::warn!(meeting = %slug, "{warning}");
                     }
@@ -167,7 +213,8 @@ impl Recorder {
                 }
                 Err(error) => {
                     // The same trouble every two seconds would bury the rest of the log.
-                    let complaint = error.to_string();
+                    let complaint = format!("{error:#}");
+                    self.status.tell(RoomState::Failed, &complaint);
                     if complaint != last_complaint {
                         tracing::error!(meeting = %slug, "{complaint}");
                         last_complaint = complaint;
@@ -182,6 +229,7 @@ impl Recorder {
     }
 
     fn hear(&mut self, event: &Progress) {
+        self.status.hear(event);
         match event {
             Progress::Listening { port } => {
                 tracing::info!(meeting = %self.meeting.slug, port, "waiting for an encoder");

@@ -12,5 +12,6 @@ mod commands;
 mod fixtures;
 mod live;
 mod media;
+mod rooms;
 mod watching;
 mod workers;

@@ -149,6 +149,7 @@ fn request(dir: &Path, debate: &Debate, start: DateTime<FixedOffset>) -> Result<
         media: None,
         source: None,
         source_text: None,
+        room: None,
         publish: false,
     })
 }

@@ -52,6 +52,9 @@ pub struct MeetingArgs {
     /// Record the meeting live from here: srt://0.0.0.0:9710?passphrase=…
     #[arg(long, value_name = "URL", conflicts_with_all = ["media", "captions"])]
     source: Option<String>,
+    /// Record the meeting live in this room: its address, see `moothall room list`
+    #[arg(long, value_name = "SLUG", conflicts_with_all = ["source", "media", "captions"])]
+    room: Option<String>,
     /// Let the public see it at once
     #[arg(long)]
     publish: bool,
@@ -83,6 +86,7 @@ pub fn run(settings: Settings, command: Command) -> Result<ExitCode> {
         media: args.media,
         source,
         source_text: args.source,
+        room: args.room,
         publish: args.publish,
     };
     block_on(async {

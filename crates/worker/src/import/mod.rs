@@ -40,6 +40,8 @@ pub struct Request {
     pub source: Option<Source>,
     /// The text of `source` as it is kept.
     pub source_text: Option<String>,
+    /// The slug of the room of the council in which the meeting is recorded live.
+    pub room: Option<String>,
     pub publish: bool,
 }
 
@@ -65,6 +67,13 @@ enum Part {
     Speakers,
     Captions,
     Media,
+}
+
+impl Request {
+    /// Whether the meeting is yet to be recorded.
+    const fn is_announcement(&self) -> bool {
+        self.source.is_some() || self.room.is_some()
+    }
 }
 
 impl Part {
@@ -103,8 +112,9 @@ pub async fn import_meeting(
     let (meeting, is_new) = find_or_make_meeting(&mut tx, &council, request, now).await?;
     let mut report =
         Report { meeting, unchanged: !is_new, done: Vec::new(), warnings: Vec::new(), failures: Vec::new() };
+    put_into_room(&mut tx, &council, request, &mut report).await?;
     text::import(&mut tx, &council, request, &mut report).await?;
-    if request.publish && report.meeting.state != MeetingState::Published && request.source.is_none() {
+    if request.publish && report.meeting.state != MeetingState::Published && !request.is_announcement() {
         publish(&mut tx, &mut report).await?;
     }
     if !report.unchanged {
@@ -128,7 +138,7 @@ pub async fn import_meeting(
 }
 
 /// "north-wick" is shown as "North Wick" until somebody gives the council its proper name.
-fn council_name(slug: &str) -> String {
+pub fn council_name(slug: &str) -> String {
     let capitalised = |word: &str| {
         let mut letters = word.chars();
         letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
@@ -171,7 +181,7 @@ async fn find_or_make_meeting(
             title: request.title.clone(),
             starts_at,
             utc_offset_s: i64::from(request.start.offset().local_minus_utc()),
-            state: if request.source.is_some() { MeetingState::Scheduled } else { MeetingState::Ended },
+            state: if request.is_announcement() { MeetingState::Scheduled } else { MeetingState::Ended },
             language: request.language.clone(),
             source: request.source_text.clone(),
             upper_case: false,
@@ -199,6 +209,28 @@ async fn find_or_make_meeting(
         tx.update_meeting(&updated).await?;
     }
     Ok((updated, changed))
+}
+
+/// A meeting has a room or a source of its own; whichever was given last counts.
+async fn put_into_room(tx: &mut Tx, council: &Council, request: &Request, report: &mut Report) -> Result<()> {
+    let room = match &request.room {
+        Some(slug) => Some(tx.room_by_slug(council.id, slug).await?.with_context(|| {
+            format!("{} has no room {slug}: see `moothall room list`, or add it", council.name)
+        })?),
+        None if request.source.is_some() => None,
+        None => return Ok(()),
+    };
+    let (meeting, id) = (report.meeting.id, room.as_ref().map(|room| room.id));
+    if tx.room_of_meeting(meeting).await? == id {
+        return Ok(());
+    }
+    tx.set_meeting_room(meeting, id).await?;
+    report.unchanged = false;
+    if let Some(room) = room {
+        report.meeting.source = None;
+        report.done.push(format!("room: {}", room.name));
+    }
+    Ok(())
 }
 
 async fn publish(tx: &mut Tx, report: &mut Report) -> Result<()> {
