@@ -1,18 +1,20 @@
 //! Configuration: `moothall.toml`, overridden by `MOOTHALL_*` variables, overridden by flags.
 
 use std::{
-    fs, io,
+    env, fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use moothall_store::Db;
+use moothall_store::{Db, Secrets};
 use moothall_transcribe::{Mode, Models};
 use serde::Deserialize;
 
 const FILE: &str = "moothall.toml";
+/// The installation's key in base64. No flag and no file: others would see it there.
+const SECRET_KEY: &str = "MOOTHALL_SECRET_KEY";
 
 /// What every command takes. A variable counts where the flag is absent.
 #[derive(Debug, Args)]
@@ -102,6 +104,11 @@ impl Settings {
 
     pub fn models(&self) -> Models {
         Models::new(&self.models)
+    }
+
+    /// What seals and opens the keys of rooms.
+    pub fn secrets(&self) -> Result<Secrets> {
+        Ok(Secrets::new(&self.data, env::var(SECRET_KEY).ok().as_deref())?)
     }
 
     /// Makes the data folder and opens the database, which brings its schema up to date.

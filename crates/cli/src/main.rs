@@ -39,6 +39,8 @@ enum Command {
     /// Exclude the public from a meeting and let it in again; adjourn, end, publish or withhold
     #[command(subcommand)]
     Meeting(commands::meeting::Command),
+    /// Add rooms with their encoders, and give them new keys
+    Room(commands::room::Args),
     /// Fetch, list or verify speech models
     #[command(subcommand)]
     Model(commands::model::Command),
@@ -76,6 +78,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Agenda(args) => commands::agenda::run(&args),
         Command::Import(command) => commands::import::run(settings, command),
         Command::Meeting(command) => commands::meeting::run(&settings, &command),
+        Command::Room(args) => commands::room::run(&settings, args),
         Command::Model(command) => commands::model::run(&settings, &command),
         Command::Doctor => commands::doctor::run(&settings),
         Command::Reindex => commands::reindex::run(&settings),

@@ -65,6 +65,8 @@ ids! {
     RecordingId,
     /// A paper attached to a meeting or to one of its items.
     DocumentId,
+    /// A place where meetings are recorded, with its encoder.
+    RoomId,
     /// A clerk, editor, viewer or administrator.
     UserId,
     /// One piece of background work.

@@ -10,6 +10,8 @@ pub mod formats;
 mod id;
 mod media_time;
 mod meeting_state;
+mod seal;
+mod secret;
 mod slug;
 
 pub use caption::{Caption, Word};
@@ -17,8 +19,10 @@ pub use clock::Clock;
 pub use evidence::{Evidence, UnknownEvidence};
 pub use id::{
     AgendaItemId, CaptionId, CommitteeId, CouncilId, DocumentId, JobId, MeetingId, PersonId, RecordingId,
-    SpanId, SpeakerId, TurnId, UserId,
+    RoomId, SpanId, SpeakerId, TurnId, UserId,
 };
 pub use media_time::{MediaTime, MediaTimeError};
 pub use meeting_state::{MeetingState, StateError};
+pub use seal::{SealError, SealingKey};
+pub use secret::{NoRandomness, Secret};
 pub use slug::slugify;

@@ -28,6 +28,7 @@ mod probe;
 mod read_audio;
 mod record;
 mod recording;
+mod secret;
 mod shelf;
 mod source;
 mod storyboard;

@@ -146,8 +146,7 @@ fn parse_srt(rest: &str) -> Result<SrtAddress, SourceError> {
             "mode" if value == "listener" => mode = Some(SrtMode::Listener),
             "mode" if value == "caller" => mode = Some(SrtMode::Caller),
             "mode" => return Err(SourceError::Mode { value }),
-            "passphrase" if (10..=79).contains(&value.len()) => address.passphrase = Some(value),
-            "passphrase" => return Err(SourceError::Passphrase { length: value.len() }),
+            "passphrase" => address.passphrase = Some(srt_passphrase(value)?),
             "latency" => match value.parse() {
                 Ok(ms) if ms <= 60_000 => address.latency_ms = Some(ms),
                 _ => return Err(SourceError::Latency { value }),
@@ -166,6 +165,14 @@ fn parse_srt(rest: &str) -> Result<SrtAddress, SourceError> {
         }
     }
     Ok(address)
+}
+
+/// Within SRT's own limits.
+pub(crate) fn srt_passphrase(text: String) -> Result<String, SourceError> {
+    match text.len() {
+        10..=79 => Ok(text),
+        length => Err(SourceError::Passphrase { length }),
+    }
 }
 
 /// RFC 3986, section 2.1.

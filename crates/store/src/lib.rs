@@ -2,6 +2,7 @@
 //!
 //! [`Db`] reads. [`Tx`], begun by [`Db::begin`], writes: what belongs together commits together.
 //! A lookup of one row is `Result<Option<T>>`; an error always means that the database failed us.
+//! [`Secrets`] seals what nobody shall read who reads the database.
 //!
 //! Architecture invariant: one SQL text per query serves both databases. Where they truly differ the
 //! difference stands in `backend.rs`.
@@ -23,6 +24,8 @@ mod imports;
 mod jobs;
 mod meetings;
 mod recordings;
+mod rooms;
+mod secrets;
 mod session;
 mod transcript;
 mod users;
@@ -35,6 +38,8 @@ pub use error::StoreError;
 pub use jobs::{ClaimedJob, Job, JobKind, JobState, LEASE, MAX_ATTEMPTS, NewJob};
 pub use meetings::{ChangedMeeting, Meeting, MeetingFilter};
 pub use recordings::Recording;
+pub use rooms::{Room, RoomSource, RoomState};
+pub use secrets::{SecretError, Secrets};
 pub use session::{ExemptSpan, SessionError};
 pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};
 pub use users::{Role, User};
@@ -51,6 +56,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         meetings::STATEMENTS,
         recordings::STATEMENTS,
         session::STATEMENTS,
+        rooms::STATEMENTS,
         transcript::STATEMENTS,
         users::STATEMENTS,
     ]

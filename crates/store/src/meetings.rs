@@ -31,7 +31,7 @@ pub struct Meeting {
     pub state: MeetingState,
     /// ISO 639-1 code of the language spoken, where somebody said so.
     pub language: Option<String>,
-    /// The address a live meeting is recorded from.
+    /// The address a live meeting is recorded from, unless it is its room's.
     pub source: Option<String>,
     /// How long what happens is held back before the public sees it, 0 to 300.
     pub air_delay_s: i64,
@@ -110,7 +110,7 @@ statements! {
         WHERE ($1 = '' OR m.state = $1) AND (NOT $2 OR m.committee_id = $3)
         AND m.starts_at >= $4 AND m.starts_at < $5
         AND (NOT $6 OR m.state IN ('scheduled', 'live', 'adjourned', 'published', 'cancelled'))";
-    MEETINGS_TO_RECORD = select_meeting!("WHERE m.source IS NOT NULL
+    MEETINGS_TO_RECORD = select_meeting!("WHERE (m.source IS NOT NULL OR m.room_id IS NOT NULL)
         AND (m.state IN ('scheduled', 'live', 'adjourned')
             OR EXISTS (SELECT 1 FROM recordings r WHERE r.meeting_id = m.id AND NOT r.finished))
         ORDER BY m.starts_at, m.id");
@@ -171,7 +171,7 @@ impl Db {
         })?)
     }
 
-    /// Meetings that have a live source and are not over, or whose recording has still to be finished.
+    /// Meetings that have a live source, of their own or of a room, and are not over, or whose recording has still to be finished.
     pub async fn meetings_to_record(&self) -> Result<Vec<Meeting>> {
         Ok(on_db!(self, |pool| sqlx::query_as(MEETINGS_TO_RECORD).fetch_all(pool).await)?)
     }

@@ -14,6 +14,7 @@ mod orders;
 mod preview;
 mod recorder;
 mod recorders;
+mod rooms;
 mod transcribe;
 mod turns;
 

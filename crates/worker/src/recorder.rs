@@ -9,15 +9,15 @@ use std::{
 use anyhow::{Context, Result};
 use moothall_core::{Clock, MeetingId, MeetingState, RecordingId};
 use moothall_ingest::{
-    AirDelay, Exempt, Gate, Progress, RecordOptions, Recording as Open, Rendition, Source, StopHandle,
-    Timeline,
+    AirDelay, Exempt, Gate, Progress, RecordOptions, Recording as Open, Rendition, StopHandle, Timeline,
 };
-use moothall_store::{Db, JobKind, Meeting, NewJob, Recording};
+use moothall_store::{Db, JobKind, Meeting, NewJob, Recording, RoomState, Secrets};
 use tokio::runtime::Handle;
 
 use crate::{
     orders::{Order, Orders},
     priority,
+    rooms::{Origin, RoomStatus},
 };
 
 /// A source that fails is tried again after this; one that merely ended, at once.
@@ -29,48 +29,40 @@ const SAVE_EVERY: Duration = Duration::from_secs(2);
 /// How soon a meeting that is over may end, once all is aired.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Runs on a thread of its own, which it blocks.
+/// What a recorder works with. It runs on a thread of its own, which it blocks.
 pub struct Recorder {
-    db: Db,
-    clock: Clock,
-    dir: PathBuf,
-    waiting_dir: PathBuf,
-    meeting: Meeting,
-    orders: Arc<Orders>,
-    runtime: Handle,
+    pub db: Db,
+    pub clock: Clock,
+    /// Open what the room's source needs in clear.
+    pub secrets: Secrets,
+    /// None where the room is another meeting's now: then nothing is connected to.
+    pub origin: Option<Origin>,
+    pub status: RoomStatus,
+    /// The recording's folder.
+    pub dir: PathBuf,
+    /// The folder for what is not aired yet.
+    pub waiting_dir: PathBuf,
+    pub meeting: Meeting,
+    pub orders: Arc<Orders>,
+    pub runtime: Handle,
+    pub memory: Memory,
+}
+
+/// What it remembers from one event to the next.
+#[derive(Default)]
+pub struct Memory {
     timeline: Option<Timeline>,
     saved_at: Option<Instant>,
     last_complaint: String,
 }
 
 impl Recorder {
-    /// `dir` is the recording's folder, `waiting_dir` the one for what is not aired yet.
-    pub fn new(
-        db: Db,
-        clock: Clock,
-        dir: PathBuf,
-        waiting_dir: PathBuf,
-        meeting: Meeting,
-        orders: Arc<Orders>,
-        runtime: Handle,
-    ) -> Self {
-        let (timeline, saved_at, last_complaint) = (None, None, String::new());
-        Self { db, clock, dir, waiting_dir, meeting, orders, runtime, timeline, saved_at, last_complaint }
-    }
-
     /// Until the meeting is over or the program ends.
     pub fn run(mut self) {
-        let source: Source = match self.meeting.source.as_deref().unwrap_or_default().parse() {
-            Ok(source) => source,
-            Err(error) => {
-                self.complain(&format!("cannot record: {error}"));
-                return self.wait_until_over();
-            }
-        };
         loop {
             let (order, _) = self.orders.current();
             if order == Order::Leave {
-                return;
+                break;
             }
             let air = AirDelay {
                 delay: Duration::from_secs(self.meeting.air_delay_s.unsigned_abs()),
@@ -78,27 +70,22 @@ impl Recorder {
                 gate: self.gate(),
             };
             match Open::open(&self.dir, &self.clock, Some(air)) {
-                Ok(recording) => return self.follow_orders(&source, &recording),
+                Ok(recording) => {
+                    self.follow_orders(&recording);
+                    break;
+                }
                 Err(error) => self.complain(&error.to_string()),
             }
             self.orders.wait(order, RETRY);
         }
+        self.status.tell(RoomState::Idle, "");
     }
 
-    fn wait_until_over(&self) {
-        loop {
-            match self.orders.current().0 {
-                Order::Finish | Order::Leave => return,
-                order => self.orders.wait(order, RETRY),
-            }
-        }
-    }
-
-    fn follow_orders(&mut self, source: &Source, recording: &Open) {
+    fn follow_orders(&mut self, recording: &Open) {
         loop {
             let (order, connection) = self.orders.current();
             match order {
-                Order::Record => self.connect(source, recording, &connection),
+                Order::Record => self.connect(recording, &connection),
                 Order::Pause | Order::Close => {
                     self.save_now();
                     self.orders.wait(order, SAVE_EVERY);
@@ -118,23 +105,30 @@ impl Recorder {
     }
 
     /// One connection, until it ends or another order is given.
-    fn connect(&mut self, source: &Source, recording: &Open, connection: &StopHandle) {
+    fn connect(&mut self, recording: &Open, connection: &StopHandle) {
+        let Some(origin) = &self.origin else { return self.orders.wait(Order::Record, RETRY) };
         let options = RecordOptions {
             clock: self.clock.clone(),
             file_epoch: self.meeting.starts_at,
             no_stream_after: NO_STREAM_AFTER,
         };
         let slug = self.meeting.slug.clone();
-        match recording.record(source, &options, connection, |event| self.hear(&event)) {
+        let recorded = origin.source(&self.secrets).and_then(|source| {
+            Ok(recording.record(&source, &options, connection, |event| self.hear(&event))?)
+        });
+        match recorded {
             Ok(summary) => {
+                self.status.tell(RoomState::Waiting, &summary.warnings.join("; "));
                 for warning in &summary.warnings {
                     tracing::warn!(meeting = %slug, "{warning}");
                 }
                 tracing::info!(meeting = %slug, upto = %summary.end, "the connection ended");
-                self.last_complaint.clear();
+                self.memory.last_complaint.clear();
             }
             Err(error) => {
-                self.complain(&error.to_string());
+                let complaint = format!("{error:#}");
+                self.status.tell(RoomState::Failed, &complaint);
+                self.complain(&complaint);
                 self.orders.wait(Order::Record, RETRY);
             }
         }
@@ -142,9 +136,9 @@ impl Recorder {
 
     /// The same trouble every two seconds would bury the rest of the log.
     fn complain(&mut self, complaint: &str) {
-        if complaint != self.last_complaint {
+        if complaint != self.memory.last_complaint {
             tracing::error!(meeting = %self.meeting.slug, "{complaint}");
-            complaint.clone_into(&mut self.last_complaint);
+            complaint.clone_into(&mut self.memory.last_complaint);
         }
     }
 
@@ -159,11 +153,12 @@ impl Recorder {
     }
 
     fn hear(&mut self, event: &Progress) {
+        self.status.hear(event);
         match event {
             Progress::Listening { port } => {
                 tracing::info!(meeting = %self.meeting.slug, port, "waiting for an encoder");
             }
-            Progress::Recorded { .. } if self.saved_at.is_none_or(|at| at.elapsed() >= SAVE_EVERY) => {
+            Progress::Recorded { .. } if self.memory.saved_at.is_none_or(|at| at.elapsed() >= SAVE_EVERY) => {
                 self.save_now();
             }
             _ => {}
@@ -171,7 +166,7 @@ impl Recorder {
     }
 
     fn save_now(&mut self) {
-        self.saved_at = Some(Instant::now());
+        self.memory.saved_at = Some(Instant::now());
         let runtime = self.runtime.clone();
         if let Err(error) = runtime.block_on(self.save()) {
             self.complain(&format!("cannot save how far the recording is: {error:#}"));
@@ -196,12 +191,12 @@ impl Recorder {
 
     /// Brings the database's row up to date with the journal; says whether anything is aired.
     async fn save_recording(&mut self) -> Result<bool> {
-        let timeline = match &mut self.timeline {
+        let timeline = match &mut self.memory.timeline {
             Some(timeline) => {
                 timeline.refresh()?;
                 timeline
             }
-            None => self.timeline.insert(Timeline::open(&self.dir)?),
+            None => self.memory.timeline.insert(Timeline::open(&self.dir)?),
         };
         let Some(row) = row(self.meeting.id, timeline) else { return Ok(false) };
         let mut tx = self.db.begin().await?;

@@ -9,13 +9,14 @@ use std::{
 };
 
 use moothall_core::{Clock, MeetingId, MeetingState};
-use moothall_store::{Db, Meeting, StoreError};
+use moothall_store::{Db, Meeting, Secrets, StoreError};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
     orders::{Order, Orders},
-    recorder::Recorder,
+    recorder::{Memory, Recorder},
     recording_dir,
+    rooms::{self, Origin, RoomStatus},
 };
 
 /// How often the supervisor compares what shall be recorded with what is: a private session may wait no
@@ -29,9 +30,19 @@ pub struct Recorders {
     pub db: Db,
     pub clock: Clock,
     pub media_dir: PathBuf,
+    /// Open what the rooms' sources need in clear.
+    pub secrets: Secrets,
+}
+
+/// A meeting that is not over, or not wholly aired, and from where it is to be recorded now.
+struct Wanted {
+    meeting: Meeting,
+    origin: Option<Origin>,
+    order: Order,
 }
 
 struct Running {
+    origin: Option<Origin>,
     orders: Arc<Orders>,
     thread: JoinHandle<()>,
 }
@@ -59,9 +70,10 @@ impl Recorders {
         }
     }
 
-    async fn wanted(&self) -> Result<Vec<(Meeting, Order)>, StoreError> {
+    async fn wanted(&self) -> Result<Vec<Wanted>, StoreError> {
         // The private sessions are read last: one that begins meanwhile is not missed.
         let meetings = self.db.meetings_to_record().await?;
+        let origins = rooms::origins(meetings, &self.db.room_sources().await?, self.clock.now());
         let private: HashSet<MeetingId> = self.db.private_meetings().await?.into_iter().collect();
         let order = |meeting: &Meeting| match meeting.state {
             state if !state.is_running() && state != MeetingState::Scheduled => Order::Finish,
@@ -69,44 +81,61 @@ impl Recorders {
             MeetingState::Adjourned => Order::Pause,
             _ => Order::Record,
         };
-        let with_order = |meeting: Meeting| {
+        let wanted = origins.into_iter().map(|(meeting, origin)| {
             let order = order(&meeting);
-            (meeting, order)
-        };
-        Ok(meetings.into_iter().map(with_order).collect())
+            Wanted { meeting, origin, order }
+        });
+        Ok(wanted.collect())
     }
 
-    fn compare(&self, running: &mut HashMap<MeetingId, Running>, wanted: Vec<(Meeting, Order)>) {
+    fn compare(&self, running: &mut HashMap<MeetingId, Running>, wanted: Vec<Wanted>) {
         running.retain(|id, recorder| {
-            if wanted.iter().all(|(meeting, _)| meeting.id != *id) {
-                recorder.orders.give(Order::Finish);
+            match wanted.iter().find(|wanted| wanted.meeting.id == *id) {
+                None => recorder.orders.give(Order::Finish),
+                // A key that was changed is dead at once, also for who is connected with it.
+                Some(wanted) if wanted.order == Order::Record && wanted.origin != recorder.origin => {
+                    recorder.orders.give(Order::Leave);
+                }
+                Some(wanted) => recorder.orders.give(wanted.order),
             }
             !recorder.thread.is_finished()
         });
-        for (meeting, order) in wanted {
-            match running.get(&meeting.id) {
-                Some(recorder) => recorder.orders.give(order),
-                None => {
-                    running.insert(meeting.id, self.start(meeting, order));
-                }
+        for Wanted { meeting, origin, order } in wanted {
+            // The port is free once who leaves it has left.
+            let is_taken = running.values().any(|other| origin.is_some() && other.origin == origin);
+            let has_nothing_to_do = order == Order::Record && origin.is_none();
+            if !running.contains_key(&meeting.id) && !is_taken && !has_nothing_to_do {
+                running.insert(meeting.id, self.start(meeting, origin, order));
             }
         }
     }
 
-    fn start(&self, meeting: Meeting, order: Order) -> Running {
+    fn start(&self, meeting: Meeting, origin: Option<Origin>, order: Order) -> Running {
         let orders = Arc::new(Orders::new(order));
-        let recorder = Recorder::new(
-            self.db.clone(),
-            self.clock.clone(),
-            recording_dir(&self.media_dir, meeting.id),
-            waiting_dir(&self.media_dir, meeting.id),
+        let runtime = Handle::current();
+        let status = RoomStatus {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            runtime: runtime.clone(),
+            room: origin.as_ref().and_then(Origin::room),
+            told: None,
+        };
+        let recorder = Recorder {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            secrets: self.secrets.clone(),
+            origin: origin.clone(),
+            status,
+            dir: recording_dir(&self.media_dir, meeting.id),
+            waiting_dir: waiting_dir(&self.media_dir, meeting.id),
             meeting,
-            Arc::clone(&orders),
-            Handle::current(),
-        );
+            orders: Arc::clone(&orders),
+            runtime,
+            memory: Memory::default(),
+        };
         // GStreamer's threads report to this one, which blocks: it must not be one of tokio's.
         let thread = std::thread::spawn(move || recorder.run());
-        Running { orders, thread }
+        Running { origin, orders, thread }
     }
 }
 

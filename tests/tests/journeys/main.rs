@@ -14,5 +14,6 @@ mod fixtures;
 mod live;
 mod media;
 mod private;
+mod rooms;
 mod watching;
 mod workers;

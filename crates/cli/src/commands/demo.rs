@@ -151,6 +151,7 @@ fn request(dir: &Path, debate: &Debate, start: DateTime<FixedOffset>) -> Result<
         source: None,
         source_text: None,
         air_delay_s: None,
+        room: None,
         publish: false,
     })
 }

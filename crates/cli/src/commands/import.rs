@@ -52,9 +52,12 @@ pub struct MeetingArgs {
     /// Record the meeting live from here: srt://0.0.0.0:9710?passphrase=…
     #[arg(long, value_name = "URL", conflicts_with_all = ["media", "captions"])]
     source: Option<String>,
-    /// How many seconds what happens is held back before the public sees it [default: 10]
-    #[arg(long, value_name = "SECONDS", requires = "source", value_parser = clap::value_parser!(u16).range(..=300))]
+    /// How many seconds what happens is held back before the public sees it [default: the room's, else 10]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(..=300))]
     air_delay: Option<u16>,
+    /// Record the meeting live in this room: its address, see `moothall room list`
+    #[arg(long, value_name = "SLUG", conflicts_with_all = ["source", "media", "captions"])]
+    room: Option<String>,
     /// Let the public see it at once
     #[arg(long)]
     publish: bool,
@@ -87,6 +90,7 @@ pub fn run(settings: Settings, command: Command) -> Result<ExitCode> {
         source,
         source_text: args.source,
         air_delay_s: args.air_delay.map(i64::from),
+        room: args.room,
         publish: args.publish,
     };
     block_on(async {

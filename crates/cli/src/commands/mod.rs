@@ -8,6 +8,7 @@ pub mod meeting;
 pub mod migrate;
 pub mod model;
 pub mod reindex;
+pub mod room;
 pub mod serve;
 pub mod transcribe;
 

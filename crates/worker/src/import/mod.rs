@@ -42,6 +42,8 @@ pub struct Request {
     pub source_text: Option<String>,
     /// How long what happens is held back before the public sees it; [`AIR_DELAY_S`] where absent.
     pub air_delay_s: Option<i64>,
+    /// The slug of the room of the council in which the meeting is recorded live.
+    pub room: Option<String>,
     pub publish: bool,
 }
 
@@ -70,6 +72,13 @@ enum Part {
     Speakers,
     Captions,
     Media,
+}
+
+impl Request {
+    /// Whether the meeting is yet to be recorded.
+    const fn is_announcement(&self) -> bool {
+        self.source.is_some() || self.room.is_some()
+    }
 }
 
 impl Part {
@@ -108,8 +117,9 @@ pub async fn import_meeting(
     let (meeting, is_new) = find_or_make_meeting(&mut tx, &council, request, now).await?;
     let mut report =
         Report { meeting, unchanged: !is_new, done: Vec::new(), warnings: Vec::new(), failures: Vec::new() };
+    put_into_room(&mut tx, &council, request, &mut report).await?;
     text::import(&mut tx, &council, request, &mut report).await?;
-    if request.publish && report.meeting.state != MeetingState::Published && request.source.is_none() {
+    if request.publish && report.meeting.state != MeetingState::Published && !request.is_announcement() {
         publish(&mut tx, &mut report).await?;
     }
     if !report.unchanged {
@@ -133,7 +143,7 @@ pub async fn import_meeting(
 }
 
 /// "north-wick" is shown as "North Wick" until somebody gives the council its proper name.
-fn council_name(slug: &str) -> String {
+pub fn council_name(slug: &str) -> String {
     let capitalised = |word: &str| {
         let mut letters = word.chars();
         letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
@@ -176,7 +186,7 @@ async fn find_or_make_meeting(
             title: request.title.clone(),
             starts_at,
             utc_offset_s: i64::from(request.start.offset().local_minus_utc()),
-            state: if request.source.is_some() { MeetingState::Scheduled } else { MeetingState::Ended },
+            state: if request.is_announcement() { MeetingState::Scheduled } else { MeetingState::Ended },
             language: request.language.clone(),
             source: request.source_text.clone(),
             air_delay_s: request.air_delay_s.unwrap_or(AIR_DELAY_S),
@@ -207,6 +217,30 @@ async fn find_or_make_meeting(
         tx.update_meeting(&updated).await?;
     }
     Ok((updated, changed))
+}
+
+/// A meeting has a room or a source of its own; whichever was given last counts.
+async fn put_into_room(tx: &mut Tx, council: &Council, request: &Request, report: &mut Report) -> Result<()> {
+    let room = match &request.room {
+        Some(slug) => Some(tx.room_by_slug(council.id, slug).await?.with_context(|| {
+            format!("{} has no room {slug}: see `moothall room list`, or add it", council.name)
+        })?),
+        None if request.source.is_some() => None,
+        None => return Ok(()),
+    };
+    let (meeting, id) = (report.meeting.id, room.as_ref().map(|room| room.id));
+    if tx.room_of_meeting(meeting).await? == id {
+        return Ok(());
+    }
+    tx.set_meeting_room(meeting, id).await?;
+    report.unchanged = false;
+    if let Some(room) = room {
+        report.meeting.source = None;
+        report.meeting.air_delay_s = request.air_delay_s.unwrap_or(room.air_delay_s);
+        tx.update_meeting(&report.meeting).await?;
+        report.done.push(format!("room: {}", room.name));
+    }
+    Ok(())
 }
 
 async fn publish(tx: &mut Tx, report: &mut Report) -> Result<()> {

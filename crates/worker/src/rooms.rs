@@ -1,0 +1,231 @@
+//! Where the sound and picture of a meeting come from, and telling of a room how it goes there.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use moothall_core::{Clock, MeetingId, MeetingState, RoomId};
+use moothall_ingest::{Progress, Source};
+use moothall_store::{Db, Meeting, RoomSource, RoomState, Secrets};
+use tokio::runtime::Handle;
+
+/// Where one meeting is recorded from. As long as it stays the same, so may the connection.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// An address of the meeting's own, with its secret.
+    Address(String),
+    Room(RoomSource),
+}
+
+/// Many encoders send day and night. What they send belongs to a meeting from this long before its planned
+/// start, when the clerk tests the sound, and not to one that was planned and forgotten.
+const OPENS_BEFORE: TimeDelta = TimeDelta::minutes(30);
+const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(12);
+
+/// Says of each meeting that is not over from where it is to be recorded now. Of those in one room it is the
+/// one that is running, else the one that was last to open.
+pub(crate) fn origins(
+    meetings: Vec<Meeting>,
+    rooms: &HashMap<MeetingId, RoomSource>,
+    now: DateTime<Utc>,
+) -> Vec<(Meeting, Option<Origin>)> {
+    let mut chosen: HashMap<RoomId, &Meeting> = HashMap::new();
+    for meeting in meetings.iter().filter(|meeting| has_opened(meeting, now)) {
+        let Some(room) = rooms.get(&meeting.id) else { continue };
+        let other = chosen.entry(room.room_id).or_insert(meeting);
+        let claim = |meeting: &Meeting| (goes_on(meeting, now), meeting.starts_at);
+        if claim(other) < claim(meeting) {
+            *other = meeting;
+        }
+    }
+    let chosen: Vec<MeetingId> = chosen.into_values().map(|meeting| meeting.id).collect();
+    let with_origin = |meeting: Meeting| {
+        let room = rooms.get(&meeting.id).filter(|_| chosen.contains(&meeting.id));
+        let origin = match &meeting.source {
+            Some(address) => Some(Origin::Address(address.clone())),
+            None => room.cloned().map(Origin::Room),
+        };
+        (meeting, origin)
+    };
+    meetings.into_iter().map(with_origin).collect()
+}
+
+/// A meeting that is adjourned to another day leaves the room to others until it is resumed.
+fn goes_on(meeting: &Meeting, now: DateTime<Utc>) -> bool {
+    match meeting.state {
+        MeetingState::Adjourned => now < meeting.starts_at + FORGOTTEN_AFTER,
+        state => state.is_running(),
+    }
+}
+
+fn has_opened(meeting: &Meeting, now: DateTime<Utc>) -> bool {
+    let hours = meeting.starts_at - OPENS_BEFORE..meeting.starts_at + FORGOTTEN_AFTER;
+    meeting.state.is_running() || hours.contains(&now)
+}
+
+impl Origin {
+    /// What to connect to, secret and all. It is put together for each connection and kept nowhere.
+    ///
+    /// # Errors
+    /// In words for the log and the room's state, which hold nothing of the secret.
+    pub(crate) fn source(&self, secrets: &Secrets) -> Result<Source> {
+        let room = match self {
+            Self::Address(address) => return Ok(address.parse()?),
+            Self::Room(room) => room,
+        };
+        let source: Source =
+            room.source.parse().with_context(|| format!("the source of the room {}", room.slug))?;
+        let Some(sealed) = &room.sealed_secret else { return Ok(source) };
+        let secret = secrets.open(room.room_id, sealed).with_context(|| format!("the room {}", room.slug))?;
+        Ok(source.with_secret(&secret)?)
+    }
+
+    pub(crate) const fn room(&self) -> Option<RoomId> {
+        match self {
+            Self::Address(_) => None,
+            Self::Room(room) => Some(room.room_id),
+        }
+    }
+}
+
+/// Tells how it goes in a room, as long as one meeting is recorded there.
+pub(crate) struct RoomStatus {
+    pub db: Db,
+    pub clock: Clock,
+    pub runtime: Handle,
+    /// None for a meeting with a source of its own: then nobody is told.
+    pub room: Option<RoomId>,
+    pub told: Option<(RoomState, String)>,
+}
+
+impl RoomStatus {
+    pub(crate) fn hear(&mut self, event: &Progress) {
+        match event {
+            // The trouble that a connection ended with is worth knowing until the next has come.
+            Progress::Listening { .. } => {
+                let trouble = self.told.take().map(|(_, note)| note).unwrap_or_default();
+                self.tell(RoomState::Waiting, &trouble);
+            }
+            Progress::Connected => self.tell(RoomState::Connected, ""),
+            Progress::Refused { remedy } => self.tell(RoomState::Refused, remedy),
+            Progress::Recorded { .. } => self.tell(RoomState::Recording, ""),
+            Progress::Stream { .. } => {}
+        }
+    }
+
+    /// `note` says why, and what to do.
+    pub(crate) fn tell(&mut self, state: RoomState, note: &str) {
+        let Some(room) = self.room else { return };
+        if self.told.as_ref().is_some_and(|told| told.0 == state && told.1 == note) {
+            return;
+        }
+        self.told = Some((state, note.to_owned()));
+        if let Err(error) = self.runtime.block_on(save(&self.db, &self.clock, room, state, note)) {
+            tracing::error!(%room, "cannot save the room's state: {error:#}");
+        }
+    }
+}
+
+async fn save(db: &Db, clock: &Clock, room: RoomId, state: RoomState, note: &str) -> Result<()> {
+    let mut tx = db.begin().await?;
+    tx.set_room_state(room, state, note, clock.now()).await?;
+    Ok(tx.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use moothall_core::{CommitteeId, CouncilId, Secret};
+
+    use super::*;
+
+    fn room(source: &str, sealed_secret: Option<Vec<u8>>, room_id: RoomId) -> RoomSource {
+        let (slug, source) = ("chamber".to_owned(), source.to_owned());
+        RoomSource { room_id, slug, source, sealed_secret, key_sha256: None }
+    }
+
+    fn origin(source: &str, sealed_secret: Option<Vec<u8>>, room_id: RoomId) -> Origin {
+        Origin::Room(room(source, sealed_secret, room_id))
+    }
+
+    fn meeting(state: MeetingState, starts_at: DateTime<Utc>) -> Meeting {
+        Meeting {
+            id: MeetingId::new(),
+            council_id: CouncilId::new(),
+            council_slug: "ambleford".to_owned(),
+            council_name: "Ambleford".to_owned(),
+            committee_id: CommitteeId::new(),
+            committee_slug: "planning".to_owned(),
+            committee_name: "Planning".to_owned(),
+            slug: "meeting".to_owned(),
+            title: "Planning".to_owned(),
+            starts_at,
+            utc_offset_s: 0,
+            state,
+            language: None,
+            source: None,
+            air_delay_s: 10,
+            has_poster: false,
+            upper_case: false,
+            created_at: starts_at,
+        }
+    }
+
+    /// How many minutes from now the meeting was planned that is recorded in the room.
+    fn recorded(planned: &[(MeetingState, i64)]) -> Option<i64> {
+        let now = DateTime::from_timestamp(1_772_107_200, 0).unwrap();
+        let room = room("srt://:9710", None, RoomId::new());
+        let meetings: Vec<Meeting> = planned
+            .iter()
+            .map(|(state, minutes)| meeting(*state, now + TimeDelta::minutes(*minutes)))
+            .collect();
+        let rooms = meetings.iter().map(|meeting| (meeting.id, room.clone())).collect();
+        let mut wanted = origins(meetings, &rooms, now);
+        assert_eq!(wanted.len(), planned.len());
+        wanted.retain(|(_, origin)| origin.is_some());
+        assert!(wanted.len() <= 1, "two meetings in one room");
+        Some((wanted.first()?.0.starts_at - now).num_minutes())
+    }
+
+    #[test]
+    fn of_the_meetings_in_a_room_one_is_recorded() {
+        use MeetingState::{Adjourned, Live, Scheduled};
+        assert_eq!(recorded(&[(Scheduled, 10), (Scheduled, 7 * 24 * 60)]), Some(10));
+        assert_eq!(recorded(&[(Scheduled, 31)]), None, "the encoder sends, and nobody is there yet");
+        assert_eq!(recorded(&[(Scheduled, -13 * 60)]), None, "it did not take place");
+        assert_eq!(recorded(&[(Scheduled, -180), (Scheduled, 20)]), Some(20));
+        assert_eq!(recorded(&[(Live, -180), (Scheduled, 0)]), Some(-180), "it takes longer than planned");
+        assert_eq!(recorded(&[(Adjourned, -180), (Scheduled, 0)]), Some(-180), "a break is no end");
+        assert_eq!(recorded(&[(Adjourned, -20 * 60)]), Some(-20 * 60));
+        assert_eq!(recorded(&[(Adjourned, -20 * 60), (Scheduled, 10)]), Some(10), "to another day");
+    }
+
+    #[test]
+    fn a_source_of_its_own_is_listened_to_from_the_announcement_on() {
+        let now = DateTime::from_timestamp(1_772_107_200, 0).unwrap();
+        let mut far = meeting(MeetingState::Scheduled, now + TimeDelta::days(9));
+        far.source = Some("srt://:9710".to_owned());
+        let wanted = origins(vec![far], &HashMap::new(), now);
+        assert!(matches!(&wanted[0].1, Some(Origin::Address(address)) if address == "srt://:9710"));
+    }
+
+    #[test]
+    fn a_rooms_secret_is_in_the_address_that_is_connected_to_and_in_no_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = Secrets::new(folder.path(), None).unwrap();
+        let room = RoomId::new();
+        let sealed = secrets.seal(room, &Secret::new("the-heron-walks")).unwrap();
+        let source = origin("srt://:9710", Some(sealed.clone()), room).source(&secrets).unwrap();
+        assert_eq!(Ok(&source), "srt://:9710?passphrase=the-heron-walks".parse().as_ref());
+        assert!(!format!("{source} {source:?} {source:#?}").contains("heron"));
+
+        // Sealed for this room, it is of no use to another.
+        let other = origin("srt://:9710", Some(sealed.clone()), RoomId::new());
+        let error = format!("{:#}", other.source(&secrets).unwrap_err());
+        assert!(error.contains("chamber") && error.contains("rotate-key"), "{error}");
+
+        // A passphrase that SRT would not take is refused without being repeated.
+        let sealed = secrets.seal(room, &Secret::new("heron")).unwrap();
+        let error = origin("srt://:9710", Some(sealed), room).source(&secrets).unwrap_err();
+        assert!(!format!("{error:#} {error:?}").contains("heron"), "{error:#}");
+    }
+}
