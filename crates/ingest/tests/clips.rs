@@ -234,7 +234,8 @@ fn a_gap_between_two_connections_is_left_out() {
     assert!((left_out_ms - (begins_ms - ends_ms)).abs() < 10, "{made:?}, {ends_ms} to {begins_ms}");
     let streams = streams(&out);
     assert!(streams.iter().all(|(_, start_ms, _)| start_ms.abs() <= FRAME_MS), "{streams:?}");
-    assert!((streams[0].2 - made.duration_ms).abs() <= FRAME_MS, "{streams:?}, {made:?}");
+    // The muxer does not count the time by which reordered frames are decoded earlier.
+    assert!((streams[0].2 - made.duration_ms).abs() <= 3 * FRAME_MS, "{streams:?}, {made:?}");
     // What flashes also clicks, before the gap and after it.
     let flashes = flashes(&out);
     assert!(flashes.len() >= 4, "{flashes:?}");

@@ -32,11 +32,6 @@ pub fn recording_dir(media_dir: &Path, meeting: MeetingId) -> PathBuf {
     media_dir.join(meeting.to_string())
 }
 
-/// Where the pictures of a recording lie: the folder that the pages serve them from.
-pub fn preview_dir(media_dir: &Path, meeting: MeetingId) -> PathBuf {
-    recording_dir(media_dir, meeting).join("preview")
-}
-
 /// Live goes before new, new before backlog.
 pub mod priority {
     pub const LIVE: i64 = 0;

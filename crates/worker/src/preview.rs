@@ -11,14 +11,17 @@ use moothall_core::Clock;
 use moothall_ingest::{Timeline, poster, storyboard};
 use moothall_store::{ClaimedJob, Db, Recording};
 
-use crate::{preview_dir, recording_dir};
+use crate::recording_dir;
+
+/// Below the recording; the pages serve them from there.
+const FOLDER: &str = "preview";
 
 /// Makes the poster and the storyboard anew; of sound alone there are none.
 pub async fn run(db: &Db, media_dir: &Path, clock: &Clock, job: &ClaimedJob) -> Result<()> {
     let id = job.meeting_id;
     let recorded = db.recording(id).await?.context("the meeting of this job has no recording")?;
-    let (recording, pictures) = (recording_dir(media_dir, id), preview_dir(media_dir, id));
-    let has_poster = tokio::task::spawn_blocking(move || make(&recording, &pictures)).await??;
+    let dir = recording_dir(media_dir, id);
+    let has_poster = tokio::task::spawn_blocking(move || make(&dir, &dir.join(FOLDER))).await??;
     let now = clock.now();
     let mut tx = db.begin().await?;
     tx.hold_job(job, 1, 1, now).await?;

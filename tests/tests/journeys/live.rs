@@ -62,6 +62,9 @@ fn a_recorder_that_is_killed_five_times_goes_on_in_the_same_recording() {
         if models_dir().is_some() {
             transcript_covers_it(&home, &server, &format!("{folder}/a"));
         }
+        until("a picture of it", 2 * MINUTE, || {
+            (server.get(&format!("{folder}/poster.jpg")).status == 200).then_some(())
+        });
     }
 }
 
