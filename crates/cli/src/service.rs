@@ -75,8 +75,12 @@ impl Service {
             });
         }
         if roles.contains(&Role::Record) {
-            let recorders =
-                Recorders { db: db.clone(), clock: clock.clone(), media_dir: settings.media_dir() };
+            let recorders = Recorders {
+                db: db.clone(),
+                clock: clock.clone(),
+                media_dir: settings.media_dir(),
+                private_network: settings.private_network,
+            };
             let stopped = stopped.clone();
             tasks.spawn(async move {
                 recorders.run(stopped).await;

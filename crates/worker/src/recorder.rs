@@ -29,6 +29,8 @@ pub struct Recorders {
     pub db: Db,
     pub clock: Clock,
     pub media_dir: PathBuf,
+    /// Whether sources may be called that are in the private network.
+    pub private_network: bool,
 }
 
 struct Running {
@@ -81,6 +83,7 @@ impl Recorders {
             db: self.db.clone(),
             clock: self.clock.clone(),
             dir: recording_dir(&self.media_dir, meeting.id),
+            private_network: self.private_network,
             meeting,
             stop: stop.clone(),
             runtime: Handle::current(),
@@ -131,6 +134,7 @@ struct Recorder {
     db: Db,
     clock: Clock,
     dir: PathBuf,
+    private_network: bool,
     meeting: Meeting,
     stop: StopHandle,
     runtime: Handle,
@@ -152,6 +156,7 @@ impl Recorder {
             clock: self.clock.clone(),
             file_epoch: self.meeting.starts_at,
             no_stream_after: NO_STREAM_AFTER,
+            private_network: self.private_network,
         };
         let stop = self.stop.clone();
         let dir = self.dir.clone();
