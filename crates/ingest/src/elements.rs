@@ -1,5 +1,5 @@
 /// Elements that the pipelines are made of, and the Debian package that holds each.
-const ELEMENTS: [(&str, &str); 24] = [
+const ELEMENTS: [(&str, &str); 33] = [
     ("filesrc", CORE),
     ("queue", CORE),
     ("fakesink", CORE),
@@ -16,6 +16,15 @@ const ELEMENTS: [(&str, &str); 24] = [
     ("matroskademux", GOOD),
     ("flacparse", GOOD),
     ("deinterlace", GOOD),
+    ("clocksync", CORE),
+    ("urisourcebin", BASE),
+    ("flvdemux", GOOD),
+    ("rtspsrc", GOOD),
+    ("rtph264depay", GOOD),
+    ("rtpmp4gdepay", GOOD),
+    ("udpsrc", GOOD),
+    ("souphttpsrc", GOOD),
+    ("hlsdemux2", GOOD),
     ("srtsrc", BAD),
     ("tsdemux", BAD),
     ("h264parse", BAD),

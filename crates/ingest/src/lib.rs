@@ -9,16 +9,20 @@
 //! Architecture invariants: this crate knows no other crate of Moothall but `core`, and nothing that a user
 //! typed becomes part of a pipeline description.
 
+mod attendant;
 mod audio_file;
 mod branch;
 mod decode;
 mod elements;
+mod hls_relay;
 mod journal;
 mod pipeline;
 mod playlist;
 mod probe;
+mod reach;
 mod read_audio;
 mod record;
+mod rtmp_server;
 mod secret;
 mod source;
 mod timeline;
@@ -33,5 +37,8 @@ pub use playlist::{PlaylistError, master_playlist, media_playlist};
 pub use probe::{Probe, ProbeError, probe};
 pub use read_audio::{AudioPiece, read_audio};
 pub use record::{Ending, Progress, RecordError, RecordOptions, StopHandle, Summary, finish, record};
-pub use source::{Source, SourceError, SrtAddress, SrtMode};
+pub use secret::KeyKind;
+pub use source::{
+    HlsAddress, RtmpAddress, RtspAddress, Source, SourceError, SrtAddress, SrtMode, UdpAddress,
+};
 pub use timeline::{Format, Segment, Timeline, TimelineError};

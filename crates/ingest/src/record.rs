@@ -1,5 +1,6 @@
 use std::{
     io::ErrorKind,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -17,7 +18,8 @@ use crate::{
     branch::{Base, Shared},
     journal::Rendition,
     pipeline::Connection,
-    source::{Source, SrtAddress, SrtMode},
+    reach::Reach,
+    source::Source,
     timeline::TimelineError,
     watch::{Failure, Watch, failure, not_started},
     writer::Writer,
@@ -30,6 +32,8 @@ pub struct RecordOptions {
     pub file_epoch: DateTime<Utc>,
     /// How long a connected source may be without picture and sound.
     pub no_stream_after: Duration,
+    /// Whether a source that is called may be in the private network.
+    pub private_network: bool,
 }
 
 /// Ends a recording from another thread.
@@ -54,6 +58,10 @@ pub enum Progress {
         port: u16,
     },
     Connected,
+    /// Something is not as it should be, but the recording goes on.
+    Notice {
+        text: String,
+    },
     /// An encoder asked to be let in and was refused; the recorder goes on listening.
     Refused {
         remedy: String,
@@ -101,12 +109,20 @@ pub enum RecordError {
     PortInUse { port: u16 },
     #[error("cannot listen at {address}: {reason}")]
     Listen { address: String, reason: String },
+    #[error("cannot connect to {address}: {reason}: {remedy}")]
+    Connect { address: String, reason: String, remedy: &'static str },
+    #[error("{host} is no machine that is known here ({reason}): check its spelling, or give its address")]
+    Unresolved { host: String, reason: String },
     #[error(
-        "cannot connect to {address}: {reason}: check that the encoder listens there, and its passphrase; or add mode=listener to wait for the encoder instead"
+        "{host} is {address}, which is not in the public internet: if the encoder is meant to be there, allow it with private_network = true in moothall.toml (or MOOTHALL_PRIVATE_NETWORK=true)"
     )]
-    Connect { address: String, reason: String },
+    PrivateNetwork { host: String, address: IpAddr },
     #[error(
-        "{source_name} brings neither picture nor sound: check that the encoder sends both as MPEG-TS, or give another file"
+        "the playlist {address} has ended, so nothing live is in it: start the encoder; to take in a recording, give the file"
+    )]
+    PlaylistOver { address: String },
+    #[error(
+        "{source_name} brings neither picture nor sound: check that the encoder sends H.264 and AAC, and in MPEG-TS over SRT or UDP; or give another file"
     )]
     NoStream { source_name: String },
     #[error("the disk is full: make room for {}, then record again; what was recorded stays good", dir.display())]
@@ -163,7 +179,8 @@ pub fn record(
         if source.is_live() { Base::Waiting(options.clock.clone()) } else { Base::File(options.file_epoch) };
     let (events, received) = mpsc::channel();
     let shared = Arc::new(Shared { writer: Mutex::new(Writer::open(dir)?), events, base: Mutex::new(base) });
-    let connection = Connection::new(source, &shared)?;
+    let reach = if options.private_network { Reach::Anywhere } else { Reach::Public };
+    let connection = Connection::new(source, reach, &shared)?;
     let bus = connection.pipeline.bus().ok_or_else(|| RecordError::Pipeline("it has no bus".into()))?;
     let started = connection.pipeline.set_state(gst::State::Playing);
     if let Err(error) = started {
@@ -174,8 +191,8 @@ pub fn record(
         return Err(not_started(source, reason));
     }
     let mut watch = Watch::new(source, options, received, &mut progress);
-    if let Source::Srt(SrtAddress { port, mode: SrtMode::Listener, .. }) = source {
-        watch.tell(Progress::Listening { port: *port });
+    if let Some(port) = source.listens_at() {
+        watch.tell(Progress::Listening { port });
     }
     let ended = watch.until_it_ends(&connection, &bus, stop).and_then(|ended| {
         watch.drain(&connection)?;

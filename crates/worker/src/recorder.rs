@@ -34,6 +34,8 @@ pub struct Recorders {
     pub media_dir: PathBuf,
     /// Open what the rooms' sources need in clear.
     pub secrets: Secrets,
+    /// Whether sources may be called that are in the private network.
+    pub private_network: bool,
 }
 
 struct Running {
@@ -127,6 +129,7 @@ impl Recorders {
             origin: origin.clone(),
             status,
             dir: recording_dir(&self.media_dir, meeting.id),
+            private_network: self.private_network,
             meeting,
             stop: stop.clone(),
             runtime: Handle::current(),
@@ -180,6 +183,7 @@ struct Recorder {
     origin: Origin,
     status: RoomStatus,
     dir: PathBuf,
+    private_network: bool,
     meeting: Meeting,
     stop: StopHandle,
     runtime: Handle,
@@ -194,6 +198,7 @@ impl Recorder {
             clock: self.clock.clone(),
             file_epoch: self.meeting.starts_at,
             no_stream_after: NO_STREAM_AFTER,
+            private_network: self.private_network,
         };
         let stop = self.stop.clone();
         let dir = self.dir.clone();
