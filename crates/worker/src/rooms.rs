@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use moothall_core::{Clock, MeetingId, RoomId};
+use moothall_core::{Clock, MeetingId, MeetingState, RoomId};
 use moothall_ingest::{Progress, Source};
 use moothall_store::{Db, Meeting, RoomSource, RoomState, Secrets};
 use tokio::runtime::Handle;
@@ -33,7 +33,7 @@ pub(crate) fn origins(
     for meeting in meetings.iter().filter(|meeting| has_opened(meeting, now)) {
         let Some(room) = rooms.get(&meeting.id) else { continue };
         let other = chosen.entry(room.room_id).or_insert(meeting);
-        let claim = |meeting: &Meeting| (meeting.state.is_running(), meeting.starts_at);
+        let claim = |meeting: &Meeting| (goes_on(meeting, now), meeting.starts_at);
         if claim(other) < claim(meeting) {
             *other = meeting;
         }
@@ -48,6 +48,14 @@ pub(crate) fn origins(
         (meeting, origin)
     };
     meetings.into_iter().map(with_origin).collect()
+}
+
+/// A meeting that is adjourned to another day leaves the room to others until it is resumed.
+fn goes_on(meeting: &Meeting, now: DateTime<Utc>) -> bool {
+    match meeting.state {
+        MeetingState::Adjourned => now < meeting.starts_at + FORGOTTEN_AFTER,
+        state => state.is_running(),
+    }
 }
 
 fn has_opened(meeting: &Meeting, now: DateTime<Utc>) -> bool {
@@ -150,7 +158,7 @@ async fn save(db: &Db, clock: &Clock, room: RoomId, state: RoomState, note: &str
 
 #[cfg(test)]
 mod tests {
-    use moothall_core::{CommitteeId, CouncilId, MeetingState, Secret};
+    use moothall_core::{CommitteeId, CouncilId, Secret};
 
     use super::*;
 
@@ -208,7 +216,9 @@ mod tests {
         assert_eq!(recorded(&[(Scheduled, -13 * 60)]), None, "it did not take place");
         assert_eq!(recorded(&[(Scheduled, -180), (Scheduled, 20)]), Some(20));
         assert_eq!(recorded(&[(Live, -180), (Scheduled, 0)]), Some(-180), "it takes longer than planned");
+        assert_eq!(recorded(&[(Adjourned, -180), (Scheduled, 0)]), Some(-180), "a break is no end");
         assert_eq!(recorded(&[(Adjourned, -20 * 60)]), Some(-20 * 60));
+        assert_eq!(recorded(&[(Adjourned, -20 * 60), (Scheduled, 10)]), Some(10), "to another day");
     }
 
     #[test]
