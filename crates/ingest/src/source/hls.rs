@@ -31,13 +31,12 @@ impl HlsAddress {
         Ok(Self { url })
     }
 
-    /// `urisourcebin`, which reads through a relay of our own.
+    /// `souphttpsrc ! hlsdemux`, which read through a relay of our own.
     pub(crate) fn input(&self, reach: Reach, events: &Sender<Event>) -> Result<Input, RecordError> {
         let (uri, attendant) = hls_relay::start(self, reach, events)?;
-        let source = make("urisourcebin")?;
-        source.set_property("uri", uri);
-        source.set_property("parse-streams", true);
-        let mut input = Input::new([source]);
+        let source = make("souphttpsrc")?;
+        source.set_property("location", uri);
+        let mut input = Input::new([source, make("hlsdemux")?]);
         input.attendant = Some(attendant);
         Ok(input)
     }
