@@ -137,6 +137,12 @@ struct Streams {
 impl Streams {
     /// Puts a branch behind each pad that `splitter` shows.
     fn take_from(self, splitter: &gst::Element) {
+        if self.pace != Pace::File {
+            // An encoder that is set anew brings other streams in the place of those that are being recorded,
+            // and their times begin anew too. While a pipeline is stopped nobody hears of it.
+            let shared = Arc::clone(&self.shared);
+            splitter.connect_pad_removed(move |_, _| shared.tell(Event::Failed(RecordError::Restarted)));
+        }
         splitter.connect_pad_added(move |_, pad| {
             let Some(pipeline) = self.pipeline.upgrade() else { return };
             if self.pace != Pace::File {
@@ -174,12 +180,7 @@ impl Streams {
             _ => None,
         };
         let mut branches = self.branches.lock().unwrap_or_else(PoisonError::into_inner);
-        // An encoder that begins anew ends its streams and brings others in their place.
-        let flows = |pad: &glib::WeakRef<gst::Pad>| {
-            pad.upgrade().is_some_and(|pad| !pad.pad_flags().contains(gst::PadFlags::EOS))
-        };
-        let is_taken = |rendition| branches.iter().any(|(taken, pad)| *taken == rendition && flows(pad));
-        let wanted = rendition.filter(|rendition| !is_taken(*rendition));
+        let wanted = rendition.filter(|rendition| !branches.iter().any(|(taken, _)| taken == rendition));
         let Some(rendition) = wanted else { return throw_away(pipeline, pad) };
         if !branch::can_read(rendition, &caps) {
             let codec = gst_pbutils::pb_utils_get_codec_description(&caps).to_string();
