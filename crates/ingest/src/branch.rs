@@ -204,6 +204,8 @@ pub(crate) fn add(
     // Nobody can ask a stream that is passed on for a key frame.
     mux.set_property("send-force-keyunit", !parsed);
     mux.set_property_from_str("write-edts-mode", "never");
+    // A resolution that changes gets an init file of its own.
+    mux.set_property_from_str("header-update-mode", "caps");
     if timing.is_live() {
         mux.set_property("latency", 1_000_000_000_u64);
     }

@@ -373,14 +373,13 @@ fn times_that_jump_back_an_hour_begin_a_new_run_in_the_same_media_time() {
     let source = format!("udp://127.0.0.1:{port}");
     let late = transport_stream(PICTURE, 6, &["-output_ts_offset", "3700"]);
     let early = transport_stream(PICTURE, 12, &[]);
-    let jump = continued(&early[..early.len() / 2]);
+    let (jump, rest) = early.split_at(early.len() / PACKET_BYTES / 6 * PACKET_BYTES);
     let recorder = Recorder::start(&source, temp.path(), soon());
     recorder.wait_until_listening();
     let began = Instant::now();
-    let sender = send(vec![(late, 6), (jump, 6), (early[early.len() / 2..].to_vec(), 6)], port);
+    let sender = send(vec![(late, 6), (continued(jump), 2), (rest.to_vec(), 10)], port);
     let summary = recorder.end().unwrap();
-    assert_eq!(summary.ending, Ending::Broken);
-    assert!(summary.warnings.iter().any(|warning| warning.contains("clock")), "{summary:?}");
+    assert_eq!((summary.ending, summary.warnings.len()), (Ending::Broken, 1));
     let summary = Recorder::start(&source, temp.path(), soon()).end().unwrap();
     sender.join().unwrap();
     let passed_ms = began.elapsed().as_millis() as i64;
