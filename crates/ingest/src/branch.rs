@@ -40,6 +40,25 @@ const AUDIO_TRANSCODED: &str = "queue name=in ! decodebin ! audioconvert ! audio
     ! audio/x-raw,rate=48000,channels=[1,2] ! avenc_aac name=encoder bitrate=128000 ! aacparse \
     ! audio/mpeg,mpegversion=4,stream-format=raw ! cmafmux name=mux ! appsink name=out";
 
+/// What is known of a stream's times.
+#[derive(Clone, Copy)]
+pub(crate) enum Timing {
+    File,
+    FileWithoutDecodeTimes,
+    Live,
+    LiveWithoutDecodeTimes,
+}
+
+impl Timing {
+    const fn is_live(self) -> bool {
+        matches!(self, Self::Live | Self::LiveWithoutDecodeTimes)
+    }
+
+    const fn lacks_decode_times(self) -> bool {
+        matches!(self, Self::FileWithoutDecodeTimes | Self::LiveWithoutDecodeTimes)
+    }
+}
+
 /// What the threads of the pipeline tell the one that waits for it.
 pub(crate) enum Event {
     /// An encoder asks to be let in; it may still be refused.
@@ -160,12 +179,12 @@ pub(crate) fn add(
     pad: &gst::Pad,
     caps: &gst::Caps,
     rendition: Rendition,
-    live: bool,
+    timing: Timing,
     shared: &Arc<Shared>,
 ) -> Result<gst::Pad, glib::BoolError> {
     let parsed = caps.structure(0).is_some_and(|structure| plays_as_it_is(rendition, structure));
     let description = match (rendition, parsed) {
-        (Rendition::Video, true) if lacks_decode_times(pipeline) => VIDEO_PARSED_UNTIMED,
+        (Rendition::Video, true) if timing.lacks_decode_times() => VIDEO_PARSED_UNTIMED,
         (Rendition::Video, true) => VIDEO_PARSED,
         (Rendition::Video, false) => VIDEO_TRANSCODED,
         (Rendition::Audio, true) => AUDIO_PARSED,
@@ -185,7 +204,9 @@ pub(crate) fn add(
     // Nobody can ask a stream that is passed on for a key frame.
     mux.set_property("send-force-keyunit", !parsed);
     mux.set_property_from_str("write-edts-mode", "never");
-    if live {
+    // A resolution that changes gets an init file of its own.
+    mux.set_property_from_str("header-update-mode", "caps");
+    if timing.is_live() {
         mux.set_property("latency", 1_000_000_000_u64);
     }
     if let Some(pad) = bin.by_name("encoder").and_then(|encoder| encoder.static_pad("src")) {
@@ -224,15 +245,6 @@ pub(crate) fn add(
     bin.sync_state_with_parent()?;
     pad.link(&entry).map_err(|error| glib::bool_error!("{error}"))?;
     Ok(entry.upcast())
-}
-
-fn lacks_decode_times(pipeline: &gst::Pipeline) -> bool {
-    pipeline
-        .iterate_recurse()
-        .into_iter()
-        .flatten()
-        .filter_map(|element| element.factory())
-        .any(|factory| matches!(factory.name().as_str(), "matroskademux" | "rtspsrc"))
 }
 
 fn take_out(

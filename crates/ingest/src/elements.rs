@@ -1,5 +1,5 @@
 /// Elements that the pipelines are made of, and the Debian package that holds each.
-const ELEMENTS: [(&str, &str); 33] = [
+const ELEMENTS: [(&str, &str); 32] = [
     ("filesrc", CORE),
     ("queue", CORE),
     ("fakesink", CORE),
@@ -17,14 +17,13 @@ const ELEMENTS: [(&str, &str); 33] = [
     ("flacparse", GOOD),
     ("deinterlace", GOOD),
     ("clocksync", CORE),
-    ("urisourcebin", BASE),
     ("flvdemux", GOOD),
     ("rtspsrc", GOOD),
     ("rtph264depay", GOOD),
     ("rtpmp4gdepay", GOOD),
     ("udpsrc", GOOD),
     ("souphttpsrc", GOOD),
-    ("hlsdemux2", GOOD),
+    ("hlsdemux", BAD),
     ("srtsrc", BAD),
     ("tsdemux", BAD),
     ("h264parse", BAD),

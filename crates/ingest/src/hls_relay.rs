@@ -1,6 +1,6 @@
 //! Stands between GStreamer and the web while an HLS playlist is followed.
 //!
-//! A playlist names other addresses, each may redirect to yet another one, and `hlsdemux2` follows all of them
+//! A playlist names other addresses, each may redirect to yet another one, and `hlsdemux` follows all of them
 //! by itself. So it is given addresses of this relay only, which listens on the loopback interface: playlists
 //! are rewritten, and whatever is asked for is fetched from here. Names are resolved in one place, by
 //! [`Checked`], and the connection goes to the very address that was checked, for the first request as after

@@ -74,12 +74,13 @@ impl Connection {
         let streams = Streams {
             pipeline: pipeline.downgrade(),
             pace: Pace::of(source),
+            by_rtp: matches!(source, Source::Rtsp(_)),
             shared: Arc::clone(shared),
             branches: Arc::clone(&branches),
         };
         if let Some(splitter) = elements.last() {
             match source {
-                Source::Rtsp(_) => streams.take_apart_from(splitter),
+                Source::Rtsp(_) | Source::Hls(_) => streams.take_apart_from(splitter),
                 _ => streams.take_from(splitter),
             }
         }
@@ -127,6 +128,8 @@ impl Pace {
 struct Streams {
     pipeline: glib::WeakRef<gst::Pipeline>,
     pace: Pace,
+    /// Streams have presentation times only.
+    by_rtp: bool,
     shared: Arc<Shared>,
     branches: Branches,
 }
@@ -134,6 +137,12 @@ struct Streams {
 impl Streams {
     /// Puts a branch behind each pad that `splitter` shows.
     fn take_from(self, splitter: &gst::Element) {
+        if self.pace != Pace::File {
+            // An encoder that is set anew brings other streams in the place of those that are being recorded,
+            // and their times begin anew too. While a pipeline is stopped nobody hears of it.
+            let shared = Arc::clone(&self.shared);
+            splitter.connect_pad_removed(move |_, _| shared.tell(Event::Failed(RecordError::Restarted)));
+        }
         splitter.connect_pad_added(move |_, pad| {
             let Some(pipeline) = self.pipeline.upgrade() else { return };
             if self.pace != Pace::File {
@@ -145,7 +154,7 @@ impl Streams {
         });
     }
 
-    /// The same where pads give packets: each goes through a `parsebin` of its own first.
+    /// The same where pads give packets or files: each goes through a `parsebin` of its own first.
     fn take_apart_from(self, splitter: &gst::Element) {
         splitter.connect_pad_added(move |_, pad| {
             let Some(pipeline) = self.pipeline.upgrade() else { return };
@@ -178,22 +187,35 @@ impl Streams {
             self.shared.tell(Event::Unreadable { rendition, codec });
             return throw_away(pipeline, pad);
         }
-        let live = self.pace != Pace::File;
+        let timing = match self.pace {
+            Pace::File if has_matroska(pipeline) => branch::Timing::FileWithoutDecodeTimes,
+            Pace::File => branch::Timing::File,
+            _ if self.by_rtp => branch::Timing::LiveWithoutDecodeTimes,
+            Pace::Live | Pace::Bursts => branch::Timing::Live,
+        };
         let entry = if self.pace == Pace::Bursts {
             let brake = gst::ElementFactory::make("clocksync").build()?;
             pipeline.add(&brake)?;
             brake.sync_state_with_parent()?;
             let paced =
                 brake.static_pad("src").ok_or_else(|| glib::bool_error!("clocksync has no source pad"))?;
-            let entry = branch::add(pipeline, &paced, &caps, rendition, live, &self.shared)?;
+            let entry = branch::add(pipeline, &paced, &caps, rendition, timing, &self.shared)?;
             link(pad, &brake)?;
             entry
         } else {
-            branch::add(pipeline, pad, &caps, rendition, live, &self.shared)?
+            branch::add(pipeline, pad, &caps, rendition, timing, &self.shared)?
         };
         branches.push((rendition, entry.downgrade()));
         Ok(())
     }
+}
+
+fn has_matroska(pipeline: &gst::Pipeline) -> bool {
+    pipeline
+        .iterate_recurse()
+        .into_iter()
+        .flatten()
+        .any(|element| element.factory().is_some_and(|factory| factory.name() == "matroskademux"))
 }
 
 fn throw_away(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<(), glib::BoolError> {

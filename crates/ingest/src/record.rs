@@ -140,6 +140,11 @@ pub enum RecordError {
     /// No failure of the recording: the connection ends, and the next one sets the times right.
     #[error("the source's clock ran {drift_s} s away from ours: the connection was ended to set it right")]
     Drift { drift_s: i64 },
+    /// No failure of the recording: the connection ends, and the next one takes the new streams.
+    #[error(
+        "the source began its streams anew, as after a change of its settings: the connection was ended to begin anew with it"
+    )]
+    Restarted,
     #[error("the pipeline failed: {0}")]
     Pipeline(String),
     #[error("the muxer gave {0}")]
@@ -203,7 +208,9 @@ pub fn record(
     let stopped = writer.stop();
     let end = MediaTime::from_ms(writer.end_us() / 1_000);
     let (ending, mut warnings) = match ended {
-        Err(error @ RecordError::Drift { .. }) => (Ending::Broken, vec![error.to_string()]),
+        Err(error @ (RecordError::Drift { .. } | RecordError::Restarted)) => {
+            (Ending::Broken, vec![error.to_string()])
+        }
         ended => ended?,
     };
     stopped?;

@@ -4,77 +4,66 @@
 //! Specification" 10.1), so each only needs its head back.
 
 use std::{
-    io::ErrorKind,
-    net::SocketAddr,
-    pin::Pin,
+    io::{self, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::Sender,
     },
-    task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
-use scuffle_rtmp::{
-    command_messages::UnknownCommand,
-    error::RtmpError,
-    messages::UnknownMessage,
-    session::server::{ServerSession, ServerSessionError, SessionData, SessionHandler},
-};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
+use rml_rtmp::{
+    handshake::{Handshake, HandshakeProcessResult, PeerType},
+    sessions::{ServerSession, ServerSessionConfig, ServerSessionEvent, ServerSessionResult},
 };
 
 use crate::{attendant::Ended, branch::Event, pipeline::tell, source::RtmpAddress};
 
-/// Whoever has not published yet takes memory; this many may try at a time.
+/// Whoever has not shown the key yet takes memory and a thread; this many may try at a time, for so long and
+/// with so many bytes.
 const MAX_SESSIONS: usize = 16;
+const LET_IN_WITHIN: Duration = Duration::from_secs(10);
+const LET_IN_WITHIN_BYTES: usize = 64 << 10;
+/// An encoder that is silent for so long has lost its line, and may come back by another one.
+const SILENT_AFTER: Duration = Duration::from_secs(5);
 /// With sound and picture.
 const FLV_HEADER: [u8; 13] = *b"FLV\x01\x05\0\0\0\x09\0\0\0\0";
 
 /// Lets encoders in, one at a time, until the connection has ended.
 pub(crate) fn serve(
-    listener: std::net::TcpListener,
+    listener: &TcpListener,
     address: RtmpAddress,
     bytes: gst_app::AppSrc,
     events: Sender<Event>,
     ended: &Ended,
 ) {
-    let gate = Arc::new(Gate { address, bytes, events, taken: AtomicBool::new(false) });
-    let served = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .and_then(|runtime| runtime.block_on(accept(listener, &gate, ended)));
-    if let Err(error) = served {
-        tracing::error!(source = %gate.address, %error, "no encoder can connect");
-    }
-}
-
-async fn accept(listener: std::net::TcpListener, gate: &Arc<Gate>, ended: &Ended) -> std::io::Result<()> {
-    let listener = TcpListener::from_std(listener)?;
-    let mut sessions = JoinSet::new();
+    let gate = Arc::new(Gate {
+        address,
+        bytes,
+        events,
+        taken: AtomicBool::new(false),
+        sessions: AtomicUsize::new(0),
+        ended: ended.clone(),
+    });
     while !ended.is_set() {
-        let Ok(accepted) = tokio::time::timeout(Ended::LOOK_EVERY, listener.accept()).await else { continue };
-        while sessions.try_join_next().is_some() {}
-        // An error concerns a connection that broke before it was accepted.
-        if let Ok((stream, peer)) = accepted
-            && sessions.len() < MAX_SESSIONS
-        {
-            sessions.spawn(session(stream, peer, Arc::clone(gate)));
+        let Ok((stream, peer)) = listener.accept() else {
+            std::thread::sleep(Ended::LOOK_EVERY);
+            continue;
+        };
+        if gate.sessions.fetch_add(1, Ordering::SeqCst) >= MAX_SESSIONS {
+            gate.sessions.fetch_sub(1, Ordering::SeqCst);
+            continue;
         }
-    }
-    Ok(())
-}
-
-async fn session(stream: TcpStream, peer: SocketAddr, gate: Arc<Gate>) {
-    let publisher = Publisher { peer, gate: Arc::clone(&gate), stream_id: None, passed_over: [false; 2] };
-    let ended = ServerSession::new(Ending(stream), publisher).run().await;
-    // Whatever else was wrong has been told, or is a stranger's.
-    if let Err(RtmpError::Session(ServerSessionError::InvalidChunkSize(size))) = ended {
-        let why = format!("it sends in chunks of {size} bytes; set its chunk size to 4096");
-        gate.refuse(peer, &why);
+        let publisher = Publisher {
+            peer,
+            gate: Arc::clone(&gate),
+            let_in: false,
+            refused: false,
+            passed_over: [false; 2],
+        };
+        std::thread::spawn(move || publisher.run(&stream));
     }
 }
 
@@ -85,84 +74,121 @@ struct Gate {
     events: Sender<Event>,
     /// An encoder has been let in.
     taken: AtomicBool,
-}
-
-impl Gate {
-    fn refuse(&self, peer: SocketAddr, why: &str) {
-        let remedy = format!("an encoder at {peer} called {} and was refused: {why}", self.address);
-        tell(&self.events, Event::Refused { remedy });
-    }
+    sessions: AtomicUsize,
+    ended: Ended,
 }
 
 /// One encoder's session; if it is let in, the stream ends with it.
 struct Publisher {
     peer: SocketAddr,
     gate: Arc<Gate>,
-    /// Present from when it was let in.
-    stream_id: Option<u32>,
+    let_in: bool,
+    refused: bool,
     /// Picture and sound that were told to be unreadable.
     passed_over: [bool; 2],
 }
 
 impl Publisher {
-    fn refuse(&self, why: &str) -> ServerSessionError {
-        self.gate.refuse(self.peer, why);
-        // The library has no error for it; this one ends the session and is shown to nobody.
-        ServerSessionError::PublishBeforeConnect
-    }
-
-    fn push(&self, bytes: Vec<u8>) -> Result<(), ServerSessionError> {
-        // Refused when the connection is being ended.
-        self.gate
-            .bytes
-            .push_buffer(gst::Buffer::from_slice(bytes))
-            .map(|_| ())
-            .map_err(|_| ServerSessionError::PublishBeforeConnect)
-    }
-
-    fn pass_over(&mut self, kind: usize, remedy: &str) {
-        if !std::mem::replace(&mut self.passed_over[kind], true) {
-            let text = format!("{}: {remedy}", self.gate.address);
-            tell(&self.gate.events, Event::Notice { text });
+    fn run(mut self, stream: &TcpStream) {
+        // What ends a session is told where it matters, or is a stranger's.
+        if let Err(error) = self.converse(stream) {
+            tracing::debug!(source = %self.gate.address, peer = %self.peer, %error, "an encoder's session ended");
         }
     }
-}
 
-impl SessionHandler for Publisher {
-    async fn on_publish(&mut self, stream_id: u32, app: &str, key: &str) -> Result<(), ServerSessionError> {
-        // What the encoder gave is not shown: some put the key into the wrong field.
-        if app.trim_matches('/') != self.gate.address.app {
-            return Err(self.refuse("set this address as its server, with the same last part"));
+    fn converse(&mut self, mut stream: &TcpStream) -> io::Result<()> {
+        stream.set_nonblocking(false)?;
+        stream.set_read_timeout(Some(Ended::LOOK_EVERY))?;
+        stream.set_write_timeout(Some(SILENT_AFTER))?;
+        let mut line = Line { stream, began: Instant::now(), heard: Instant::now(), bytes: 0 };
+        let mut handshake = Handshake::new(PeerType::Server);
+        let early = loop {
+            let read = line.read(self)?;
+            match handshake.process_bytes(&read).map_err(other)? {
+                HandshakeProcessResult::InProgress { response_bytes } => stream.write_all(&response_bytes)?,
+                HandshakeProcessResult::Completed { response_bytes, remaining_bytes } => {
+                    stream.write_all(&response_bytes)?;
+                    break remaining_bytes;
+                }
+            }
+        };
+        let (mut session, greeting) = ServerSession::new(ServerSessionConfig::new()).map_err(other)?;
+        self.answer(&mut session, stream, greeting)?;
+        let mut read = early;
+        loop {
+            let results = session.handle_input(&read).map_err(other)?;
+            self.answer(&mut session, stream, results)?;
+            read = line.read(self)?;
         }
-        if !self.gate.address.has_key(key) {
-            return Err(self.refuse("its stream key must be the same as in the source's address"));
-        }
-        if self.gate.taken.swap(true, Ordering::SeqCst) {
-            return Err(self.refuse("another one is being recorded; stop that one first"));
-        }
-        self.stream_id = Some(stream_id);
-        tell(&self.gate.events, Event::Connected);
-        self.push(FLV_HEADER.to_vec())
     }
 
-    async fn on_unpublish(&mut self, stream_id: u32) -> Result<(), ServerSessionError> {
-        if self.stream_id == Some(stream_id) {
-            self.stream_id = None;
-            let _ = self.gate.bytes.end_of_stream();
+    fn answer(
+        &mut self,
+        session: &mut ServerSession,
+        mut stream: &TcpStream,
+        results: Vec<ServerSessionResult>,
+    ) -> io::Result<()> {
+        for result in results {
+            match result {
+                ServerSessionResult::OutboundResponse(packet) => stream.write_all(&packet.bytes)?,
+                ServerSessionResult::RaisedEvent(event) => {
+                    let answers = self.heed(session, event)?;
+                    self.answer(session, stream, answers)?;
+                    if self.refused {
+                        return Err(other("it was refused"));
+                    }
+                }
+                ServerSessionResult::UnhandleableMessageReceived(_) => {}
+            }
         }
         Ok(())
     }
 
-    async fn on_data(&mut self, stream_id: u32, data: SessionData) -> Result<(), ServerSessionError> {
-        if self.stream_id != Some(stream_id) {
-            return Ok(());
+    fn heed(
+        &mut self,
+        session: &mut ServerSession,
+        event: ServerSessionEvent,
+    ) -> io::Result<Vec<ServerSessionResult>> {
+        match event {
+            ServerSessionEvent::ConnectionRequested { request_id, app_name } => {
+                if app_name.trim_matches('/') == self.gate.address.app {
+                    return session.accept_request(request_id).map_err(other);
+                }
+                // What the encoder gave is not shown: some put the key into the wrong field.
+                self.refuse("set this address as its server, with the same last part");
+                session.reject_request(request_id, "NetConnection.Connect.Rejected", "unknown application")
+            }
+            ServerSessionEvent::PublishStreamRequested { request_id, stream_key, .. } => {
+                if !self.gate.address.has_key(&stream_key) {
+                    self.refuse("its stream key must be the same as in the source's address");
+                    session.reject_request(request_id, "NetStream.Publish.BadName", "wrong stream key")
+                } else if self.gate.taken.swap(true, Ordering::SeqCst) {
+                    self.refuse("another one is being recorded; stop that one first");
+                    session.reject_request(request_id, "NetStream.Publish.BadName", "already publishing")
+                } else {
+                    self.let_in = true;
+                    tell(&self.gate.events, Event::Connected);
+                    self.push(FLV_HEADER.to_vec())?;
+                    session.accept_request(request_id)
+                }
+            }
+            ServerSessionEvent::PublishStreamFinished { .. } => return Err(other("it has finished")),
+            ServerSessionEvent::VideoDataReceived { data, timestamp, .. } => {
+                self.take(TagKind::Video, timestamp.value, &data)?;
+                Ok(Vec::new())
+            }
+            ServerSessionEvent::AudioDataReceived { data, timestamp, .. } => {
+                self.take(TagKind::Audio, timestamp.value, &data)?;
+                Ok(Vec::new())
+            }
+            _ => Ok(Vec::new()),
         }
-        let (kind, timestamp_ms, body) = match data {
-            SessionData::Video { timestamp, data } => (TagKind::Video, timestamp, data),
-            SessionData::Audio { timestamp, data } => (TagKind::Audio, timestamp, data),
-            SessionData::Amf0 { .. } => return Ok(()),
-        };
+        .map_err(other)
+    }
+
+    fn take(&mut self, kind: TagKind, timestamp_ms: u32, body: &[u8]) -> io::Result<()> {
         match (kind, body.first()) {
+            _ if !self.let_in => Ok(()),
             (_, None) => Ok(()),
             // Enhanced RTMP (HEVC, AV1), which no demuxer here reads; 12 is HEVC without a standard.
             (TagKind::Video, Some(head)) if head & 0x80 != 0 || head & 0x0f == 12 => {
@@ -173,26 +199,79 @@ impl SessionHandler for Publisher {
                 self.pass_over(1, "the sound cannot be read: set the encoder's audio to AAC, one track");
                 Ok(())
             }
-            _ => self.push(tag(kind, timestamp_ms, &body)),
+            _ => self.push(tag(kind, timestamp_ms, body)),
         }
     }
 
-    // The library would log both, and some commands carry the key.
-    async fn on_unknown_message(&mut self, _: u32, _: UnknownMessage) -> Result<(), ServerSessionError> {
-        Ok(())
+    /// Waits while the pipeline has no room; refused when the connection is being ended.
+    fn push(&self, bytes: Vec<u8>) -> io::Result<()> {
+        let buffer = gst::Buffer::from_slice(bytes);
+        self.gate.bytes.push_buffer(buffer).map(|_| ()).map_err(|_| other("the recording has ended"))
     }
 
-    async fn on_unknown_command(&mut self, _: u32, _: UnknownCommand<'_>) -> Result<(), ServerSessionError> {
-        Ok(())
+    fn refuse(&mut self, why: &str) {
+        let remedy =
+            format!("an encoder at {} called {} and was refused: {why}", self.peer, self.gate.address);
+        tell(&self.gate.events, Event::Refused { remedy });
+        self.refused = true;
+    }
+
+    fn pass_over(&mut self, kind: usize, remedy: &str) {
+        if !std::mem::replace(&mut self.passed_over[kind], true) {
+            let text = format!("{}: {remedy}", self.gate.address);
+            tell(&self.gate.events, Event::Notice { text });
+        }
     }
 }
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        if self.stream_id.is_some() {
+        self.gate.sessions.fetch_sub(1, Ordering::SeqCst);
+        if self.let_in {
             let _ = self.gate.bytes.end_of_stream();
         }
     }
+}
+
+/// The connection of one session, and how long it may be silent.
+struct Line<'a> {
+    stream: &'a TcpStream,
+    began: Instant,
+    heard: Instant,
+    bytes: usize,
+}
+
+impl Line<'_> {
+    /// At least one byte; the end of the connection is an error.
+    fn read(&mut self, publisher: &Publisher) -> io::Result<Vec<u8>> {
+        let mut buffer = vec![0; 16 << 10];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(length) => {
+                    self.heard = Instant::now();
+                    self.bytes = self.bytes.saturating_add(length);
+                    let too_much = self.bytes > LET_IN_WITHIN_BYTES || self.began.elapsed() > LET_IN_WITHIN;
+                    if too_much && !publisher.let_in {
+                        return Err(other("it did not say what it publishes"));
+                    }
+                    buffer.truncate(length);
+                    return Ok(buffer);
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    if publisher.gate.ended.is_set() || self.heard.elapsed() > SILENT_AFTER {
+                        return Err(error);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::other(error)
 }
 
 #[derive(Clone, Copy)]
@@ -214,42 +293,4 @@ fn tag(kind: TagKind, timestamp_ms: u32, body: &[u8]) -> Vec<u8> {
     tag.extend_from_slice(body);
     tag.extend_from_slice(&(tag.len() as u32).to_be_bytes());
     tag
-}
-
-/// A stream whose end is an error: the library's handshake would read a closed connection for ever.
-struct Ending(TcpStream);
-
-impl AsyncRead for Ending {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        let before = into.filled().len();
-        let polled = Pin::new(&mut self.0).poll_read(cx, into);
-        match polled {
-            Poll::Ready(Ok(())) if into.filled().len() == before => {
-                Poll::Ready(Err(ErrorKind::UnexpectedEof.into()))
-            }
-            polled => polled,
-        }
-    }
-}
-
-impl AsyncWrite for Ending {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
 }

@@ -12,6 +12,9 @@ use crate::{
     record::RecordError,
 };
 
+/// The most that the element takes.
+const MAX_SPEED_KBIT: u32 = u32::MAX / 1_000;
+
 /// A live HLS playlist that is followed, read from `https://HOST/PATH.m3u8`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HlsAddress {
@@ -31,13 +34,15 @@ impl HlsAddress {
         Ok(Self { url })
     }
 
-    /// `urisourcebin`, which reads through a relay of our own.
+    /// `souphttpsrc ! hlsdemux`, which read through a relay of our own.
     pub(crate) fn input(&self, reach: Reach, events: &Sender<Event>) -> Result<Input, RecordError> {
         let (uri, attendant) = hls_relay::start(self, reach, events)?;
-        let source = make("urisourcebin")?;
-        source.set_property("uri", uri);
-        source.set_property("parse-streams", true);
-        let mut input = Input::new([source]);
+        let source = make("souphttpsrc")?;
+        source.set_property("location", uri);
+        let demuxer = make("hlsdemux")?;
+        // Always the best picture: a change from one to another would break the recording.
+        demuxer.set_property("connection-speed", MAX_SPEED_KBIT);
+        let mut input = Input::new([source, demuxer]);
         input.attendant = Some(attendant);
         Ok(input)
     }

@@ -86,7 +86,7 @@ impl RtmpAddress {
         let mut input = Input::new([bytes.clone().into(), make("flvdemux")?]);
         let (address, events) = (self.clone(), events.clone());
         input.attendant = Some(Attendant::start(move |ended| {
-            rtmp_server::serve(listener, address, bytes, events, &ended);
+            rtmp_server::serve(&listener, address, bytes, events, &ended);
         }));
         Ok(input)
     }
