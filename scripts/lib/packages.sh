@@ -14,8 +14,12 @@ run_packages=(
   poppler-utils flite
 )
 
-# What the tests use besides: ffmpeg as the encoder that pushes and as the reader that judges.
-test_packages=(postgresql chromium chromium-driver ffmpeg)
+# What the tests use besides: ffmpeg as the encoder that pushes and as the reader that judges, and an RTSP server
+# as the camera, with Debian's own Python.
+test_packages=(
+  postgresql chromium chromium-driver ffmpeg
+  python3 python3-gi gir1.2-gst-rtsp-server-1.0
+)
 
 # install_packages WHY PACKAGE...: installs those that are missing, and asks for nothing when none is.
 install_packages() {

@@ -34,7 +34,8 @@ impl Encoder {
                 command.args(["-map", "0:a"]);
             }
         }
-        command.args(["-c:a", "aac", "-ar", "48000", "-f", "mpegts"]).arg(address);
+        let container = if address.starts_with("rtmp:") { "flv" } else { "mpegts" };
+        command.args(["-c:a", "aac", "-ar", "48000", "-f", container]).arg(address);
         Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 

@@ -56,6 +56,7 @@ struct ConfigFile {
     model: Option<String>,
     mode: Option<ModeArg>,
     listen: Option<SocketAddr>,
+    private_network: Option<bool>,
 }
 
 /// What holds, after file, variables and flags.
@@ -68,6 +69,8 @@ pub struct Settings {
     pub mode: Mode,
     /// From the file; `--listen` and its variable belong to the commands that listen.
     pub listen: Option<SocketAddr>,
+    /// Whether sources may be called that are in the private network. From the file, until `serve` has its say.
+    pub private_network: bool,
 }
 
 impl Settings {
@@ -90,6 +93,7 @@ impl Settings {
                 Some(ModeArg::Fast) | None => Mode::Fast,
             },
             listen: file.listen,
+            private_network: file.private_network.unwrap_or(false),
             data,
         })
     }

@@ -80,6 +80,7 @@ impl Service {
                 clock: clock.clone(),
                 media_dir: settings.media_dir(),
                 secrets: settings.secrets()?,
+                private_network: settings.private_network,
             };
             let stopped = stopped.clone();
             tasks.spawn(async move {

@@ -30,7 +30,7 @@ const AAC_PRIMING_NS: i64 = 1_024 * 1_000_000_000 / 48_000;
 
 const VIDEO_PARSED: &str = "queue name=in ! h264parse ! video/x-h264,stream-format=avc,alignment=au \
     ! cmafmux name=mux ! appsink name=out";
-/// Matroska has no decode times.
+/// Matroska and RTP have no decode times.
 const VIDEO_PARSED_UNTIMED: &str = "queue name=in ! h264parse ! h264timestamper \
     ! video/x-h264,stream-format=avc,alignment=au ! cmafmux name=mux ! appsink name=out";
 const VIDEO_TRANSCODED: &str = "queue name=in ! decodebin ! videoconvert ! deinterlace ! video/x-raw,format=I420 \
@@ -42,10 +42,32 @@ const AUDIO_TRANSCODED: &str = "queue name=in ! decodebin ! audioconvert ! audio
     ! audio/x-raw,rate=48000,channels=[1,2] ! avenc_aac name=encoder bitrate=128000 ! aacparse \
     ! audio/mpeg,mpegversion=4,stream-format=raw ! cmafmux name=mux ! appsink name=out";
 
+/// What is known of a stream's times.
+#[derive(Clone, Copy)]
+pub(crate) enum Timing {
+    File,
+    FileWithoutDecodeTimes,
+    Live,
+    LiveWithoutDecodeTimes,
+}
+
+impl Timing {
+    const fn is_live(self) -> bool {
+        matches!(self, Self::Live | Self::LiveWithoutDecodeTimes)
+    }
+
+    const fn lacks_decode_times(self) -> bool {
+        matches!(self, Self::FileWithoutDecodeTimes | Self::LiveWithoutDecodeTimes)
+    }
+}
+
 /// What the threads of the pipeline tell the one that waits for it.
 pub(crate) enum Event {
     /// An encoder asks to be let in; it may still be refused.
     Asked,
+    Refused {
+        remedy: String,
+    },
     Connected,
     Stream {
         rendition: Rendition,
@@ -56,6 +78,15 @@ pub(crate) enum Event {
         end: MediaTime,
     },
     BranchEnded,
+    /// Nothing here can decode a stream; it is left out.
+    Unreadable {
+        rendition: Rendition,
+        codec: String,
+    },
+    /// Something is not as it should be, but the recording goes on.
+    Notice {
+        text: String,
+    },
     Failed(RecordError),
 }
 
@@ -136,18 +167,28 @@ fn plays_as_it_is(rendition: Rendition, structure: &gst::StructureRef) -> bool {
     }
 }
 
-/// Puts a branch behind `pad`, which gives a stream of the rendition's kind; gives the pad at its entry.
+/// Whether the stream can be recorded: as it is, or decoded and encoded anew.
+pub(crate) fn can_read(rendition: Rendition, caps: &gst::Caps) -> bool {
+    let Some(structure) = caps.structure(0) else { return false };
+    plays_as_it_is(rendition, structure)
+        || structure.name().ends_with("/x-raw")
+        || gst::ElementFactory::factories_with_type(gst::ElementFactoryType::DECODER, gst::Rank::MARGINAL)
+            .iter()
+            .any(|factory| factory.can_sink_any_caps(caps))
+}
+
+/// Puts a branch behind `pad`, which gives a stream of the rendition's kind with these caps; gives the pad at its entry.
 pub(crate) fn add(
     pipeline: &gst::Pipeline,
     pad: &gst::Pad,
+    caps: &gst::Caps,
     rendition: Rendition,
-    live: bool,
+    timing: Timing,
     shared: &Arc<Shared>,
 ) -> Result<gst::Pad, glib::BoolError> {
-    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
     let parsed = caps.structure(0).is_some_and(|structure| plays_as_it_is(rendition, structure));
     let description = match (rendition, parsed) {
-        (Rendition::Video, true) if has_matroska(pipeline) => VIDEO_PARSED_UNTIMED,
+        (Rendition::Video, true) if timing.lacks_decode_times() => VIDEO_PARSED_UNTIMED,
         (Rendition::Video, true) => VIDEO_PARSED,
         (Rendition::Video, false) => VIDEO_TRANSCODED,
         (Rendition::Audio, true) => AUDIO_PARSED,
@@ -167,7 +208,9 @@ pub(crate) fn add(
     // Nobody can ask a stream that is passed on for a key frame.
     mux.set_property("send-force-keyunit", !parsed);
     mux.set_property_from_str("write-edts-mode", "never");
-    if live {
+    // A resolution that changes gets an init file of its own.
+    mux.set_property_from_str("header-update-mode", "caps");
+    if timing.is_live() {
         mux.set_property("latency", 1_000_000_000_u64);
     }
     if let Some(pad) = bin.by_name("encoder").and_then(|encoder| encoder.static_pad("src")) {
@@ -190,7 +233,14 @@ pub(crate) fn add(
     entry.add_probe(gst::PadProbeType::BUFFER, move |pad, info| match running_time(pad, info) {
         Some(running_us) => {
             arriving.arrived(running_us);
-            gst::PadProbeReturn::Remove
+            // The muxer would smooth a jump over, and what follows would be at the wrong time.
+            match arriving.check_drift(running_us) {
+                Ok(()) => gst::PadProbeReturn::Ok,
+                Err(error) => {
+                    arriving.tell(Event::Failed(error));
+                    gst::PadProbeReturn::Drop
+                }
+            }
         }
         None => gst::PadProbeReturn::Ok,
     });
@@ -199,14 +249,6 @@ pub(crate) fn add(
     bin.sync_state_with_parent()?;
     pad.link(&entry).map_err(|error| glib::bool_error!("{error}"))?;
     Ok(entry.upcast())
-}
-
-fn has_matroska(pipeline: &gst::Pipeline) -> bool {
-    pipeline
-        .iterate_recurse()
-        .into_iter()
-        .flatten()
-        .any(|element| element.factory().is_some_and(|factory| factory.name() == "matroskademux"))
 }
 
 fn take_out(

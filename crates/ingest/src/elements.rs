@@ -1,5 +1,5 @@
 /// Elements that the pipelines are made of, and the Debian package that holds each.
-const ELEMENTS: [(&str, &str); 30] = [
+const ELEMENTS: [(&str, &str); 38] = [
     ("filesrc", CORE),
     ("queue", CORE),
     ("fakesink", CORE),
@@ -16,6 +16,14 @@ const ELEMENTS: [(&str, &str); 30] = [
     ("matroskademux", GOOD),
     ("flacparse", GOOD),
     ("deinterlace", GOOD),
+    ("clocksync", CORE),
+    ("flvdemux", GOOD),
+    ("rtspsrc", GOOD),
+    ("rtph264depay", GOOD),
+    ("rtpmp4gdepay", GOOD),
+    ("udpsrc", GOOD),
+    ("souphttpsrc", GOOD),
+    ("hlsdemux", BAD),
     ("srtsrc", BAD),
     ("tsdemux", BAD),
     ("h264parse", BAD),

@@ -10,6 +10,7 @@
 //! typed becomes part of a pipeline description.
 
 mod air;
+mod attendant;
 mod audio_file;
 mod branch;
 mod clip;
@@ -19,15 +20,18 @@ mod decode;
 mod elements;
 mod entry;
 mod frames;
+mod hls_relay;
 mod journal;
 mod key_frames;
 mod pipeline;
 mod playlist;
 mod poster;
 mod probe;
+mod reach;
 mod read_audio;
 mod record;
 mod recording;
+mod rtmp_server;
 mod secret;
 mod shelf;
 mod source;
@@ -49,6 +53,9 @@ pub use probe::{Probe, ProbeError, probe};
 pub use read_audio::{AudioPiece, read_audio};
 pub use record::{Ending, Progress, RecordError, RecordOptions, StopHandle, Summary, finish, record};
 pub use recording::Recording;
-pub use source::{Source, SourceError, SrtAddress, SrtMode};
+pub use secret::KeyKind;
+pub use source::{
+    HlsAddress, RtmpAddress, RtspAddress, Source, SourceError, SrtAddress, SrtMode, UdpAddress,
+};
 pub use storyboard::{Storyboard, storyboard};
 pub use timeline::{Format, Found, Part, Segment, Timeline, TimelineError};

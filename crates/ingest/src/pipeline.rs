@@ -3,25 +3,56 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc::Sender},
 };
 
 use gst::{glib, prelude::*};
 
 use crate::{
+    attendant::Attendant,
     branch::{self, Event, Shared},
     journal::Rendition,
+    reach::Reach,
     record::RecordError,
-    source::{Source, SrtAddress},
+    source::Source,
 };
 
+/// Some seconds of a stream.
+const WAITING_BYTES: u64 = 8 << 20;
+
 /// Weak, since the pipeline's own callbacks hold this.
-type Branches = Arc<Mutex<Vec<(Rendition, gst::glib::WeakRef<gst::Pad>)>>>;
+type Branches = Arc<Mutex<Vec<(Rendition, glib::WeakRef<gst::Pad>)>>>;
+
+/// What a source begins with.
+pub(crate) struct Input {
+    /// Linked one after the other; the last one shows the streams.
+    elements: Vec<gst::Element>,
+    pub attendant: Option<Attendant>,
+}
+
+impl Input {
+    pub(crate) fn new<const N: usize>(elements: [gst::Element; N]) -> Self {
+        Self { elements: elements.into(), attendant: None }
+    }
+
+    fn of(source: &Source, reach: Reach, events: &Sender<Event>) -> Result<Self, RecordError> {
+        match source {
+            Source::File(path) => Ok(Self::new([file_source(path)?, make("parsebin")?])),
+            Source::Srt(address) => address.input(reach, events),
+            Source::Rtmp(address) => address.input(events),
+            Source::Rtsp(address) => address.input(reach),
+            Source::Udp(address) => address.input(events),
+            Source::Hls(address) => address.input(reach, events),
+        }
+    }
+}
 
 /// Stopped when dropped.
 pub(crate) struct Connection {
     pub pipeline: gst::Pipeline,
     branches: Branches,
+    /// Dropped after the pipeline is stopped, which lets go of a thread that waits for room in it.
+    _attendant: Option<Attendant>,
 }
 
 impl Drop for Connection {
@@ -33,30 +64,27 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    /// `srtsrc ! tsdemux` or `filesrc ! parsebin`, and a branch for each stream that shows up.
-    pub(crate) fn new(source: &Source, shared: &Arc<Shared>) -> Result<Self, RecordError> {
+    /// The source's own elements, and a branch for each stream that shows up behind them.
+    pub(crate) fn new(source: &Source, reach: Reach, shared: &Arc<Shared>) -> Result<Self, RecordError> {
         let pipeline = gst::Pipeline::new();
-        let (input, splitter) = match source {
-            Source::File(path) => (file_source(path)?, make("parsebin")?),
-            Source::Srt(address) => {
-                let demuxer = make("tsdemux")?;
-                // With the sender's clock reference, frames of a live stream jitter by tens of milliseconds.
-                demuxer.set_property("ignore-pcr", true);
-                (srt_source(address, shared)?, demuxer)
-            }
-        };
-        pipeline.add_many([&input, &splitter]).map_err(RecordError::pipeline)?;
-        input.link(&splitter).map_err(RecordError::pipeline)?;
+        let Input { elements, attendant } = Input::of(source, reach, &shared.events)?;
+        pipeline.add_many(&elements).map_err(RecordError::pipeline)?;
+        gst::Element::link_many(&elements).map_err(RecordError::pipeline)?;
         let branches = Arc::new(Mutex::new(Vec::new()));
-        let (weak, shared, known, live) =
-            (pipeline.downgrade(), Arc::clone(shared), Arc::clone(&branches), source.is_live());
-        splitter.connect_pad_added(move |_, pad| {
-            let Some(pipeline) = weak.upgrade() else { return };
-            if let Err(error) = take(&pipeline, pad, live, &shared, &known) {
-                shared.tell(Event::Failed(RecordError::pipeline(error)));
+        let streams = Streams {
+            pipeline: pipeline.downgrade(),
+            pace: Pace::of(source),
+            by_rtp: matches!(source, Source::Rtsp(_)),
+            shared: Arc::clone(shared),
+            branches: Arc::clone(&branches),
+        };
+        if let Some(splitter) = elements.last() {
+            match source {
+                Source::Rtsp(_) | Source::Hls(_) => streams.take_apart_from(splitter),
+                _ => streams.take_from(splitter),
             }
-        });
-        Ok(Self { pipeline, branches })
+        }
+        Ok(Self { pipeline, branches, _attendant: attendant })
     }
 
     /// Tells every branch that nothing more comes, so that the muxers give what they hold; gives how many
@@ -74,43 +102,142 @@ impl Connection {
     }
 }
 
-/// Takes the first stream of each kind; the others are thrown away, or their unlinked pads would stop all.
-fn take(
-    pipeline: &gst::Pipeline,
-    pad: &gst::Pad,
-    live: bool,
-    shared: &Arc<Shared>,
-    branches: &Mutex<Vec<(Rendition, glib::WeakRef<gst::Pad>)>>,
-) -> Result<(), glib::BoolError> {
-    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-    let name = caps.structure(0).map_or("", |structure| structure.name().as_str());
-    let rendition = match name.split_once('/') {
-        Some(("video", _)) => Some(Rendition::Video),
-        Some(("audio", _)) => Some(Rendition::Audio),
-        _ => None,
-    };
-    let mut branches = branches.lock().unwrap_or_else(PoisonError::into_inner);
-    match rendition.filter(|rendition| !branches.iter().any(|(taken, _)| taken == rendition)) {
-        Some(rendition) => {
-            let entry = branch::add(pipeline, pad, rendition, live, shared)?;
-            branches.push((rendition, entry.downgrade()));
-        }
-        None => {
-            let sink = gst::ElementFactory::make("fakesink")
-                .property("sync", false)
-                .property("async", false)
-                .build()?;
-            pipeline.add(&sink)?;
-            sink.sync_state_with_parent()?;
-            let entry =
-                sink.static_pad("sink").ok_or_else(|| glib::bool_error!("fakesink has no sink pad"))?;
-            pad.link(&entry).map_err(|error| glib::bool_error!("{error}"))?;
-        }
-    }
-    Ok(())
+/// How fast a source gives what it has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// As fast as it is taken.
+    File,
+    /// As fast as time passes.
+    Live,
+    /// It follows a live event, but hands over some seconds at a time.
+    Bursts,
 }
 
-fn make(element: &str) -> Result<gst::Element, RecordError> {
+impl Pace {
+    const fn of(source: &Source) -> Self {
+        match source {
+            Source::File(_) => Self::File,
+            Source::Hls(_) => Self::Bursts,
+            Source::Srt(_) | Source::Rtmp(_) | Source::Rtsp(_) | Source::Udp(_) => Self::Live,
+        }
+    }
+}
+
+/// What becomes of the streams that a source shows.
+#[derive(Clone)]
+struct Streams {
+    pipeline: glib::WeakRef<gst::Pipeline>,
+    pace: Pace,
+    /// Streams have presentation times only.
+    by_rtp: bool,
+    shared: Arc<Shared>,
+    branches: Branches,
+}
+
+impl Streams {
+    /// Puts a branch behind each pad that `splitter` shows.
+    fn take_from(self, splitter: &gst::Element) {
+        if self.pace != Pace::File {
+            // An encoder that is set anew brings other streams in the place of those that are being recorded,
+            // and their times begin anew too. While a pipeline is stopped nobody hears of it.
+            let shared = Arc::clone(&self.shared);
+            splitter.connect_pad_removed(move |_, _| shared.tell(Event::Failed(RecordError::Restarted)));
+        }
+        splitter.connect_pad_added(move |_, pad| {
+            let Some(pipeline) = self.pipeline.upgrade() else { return };
+            if self.pace != Pace::File {
+                self.shared.tell(Event::Connected);
+            }
+            if let Err(error) = self.take(&pipeline, pad) {
+                self.shared.tell(Event::Failed(RecordError::pipeline(error)));
+            }
+        });
+    }
+
+    /// The same where pads give packets or files: each goes through a `parsebin` of its own first.
+    fn take_apart_from(self, splitter: &gst::Element) {
+        splitter.connect_pad_added(move |_, pad| {
+            let Some(pipeline) = self.pipeline.upgrade() else { return };
+            let taken = gst::ElementFactory::make("parsebin").build().and_then(|unpacker| {
+                pipeline.add(&unpacker)?;
+                self.clone().take_from(&unpacker);
+                unpacker.sync_state_with_parent()?;
+                link(pad, &unpacker)
+            });
+            if let Err(error) = taken {
+                self.shared.tell(Event::Failed(RecordError::pipeline(error)));
+            }
+        });
+    }
+
+    /// Takes the first stream of each kind; the others are thrown away, or their unlinked pads would stop all.
+    fn take(&self, pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<(), glib::BoolError> {
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        let name = caps.structure(0).map_or("", |structure| structure.name().as_str());
+        let rendition = match name.split_once('/') {
+            Some(("video", _)) => Some(Rendition::Video),
+            Some(("audio", _)) => Some(Rendition::Audio),
+            _ => None,
+        };
+        let mut branches = self.branches.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = rendition.filter(|rendition| !branches.iter().any(|(taken, _)| taken == rendition));
+        let Some(rendition) = wanted else { return throw_away(pipeline, pad) };
+        if !branch::can_read(rendition, &caps) {
+            let codec = gst_pbutils::pb_utils_get_codec_description(&caps).to_string();
+            self.shared.tell(Event::Unreadable { rendition, codec });
+            return throw_away(pipeline, pad);
+        }
+        let timing = match self.pace {
+            Pace::File if has_matroska(pipeline) => branch::Timing::FileWithoutDecodeTimes,
+            Pace::File => branch::Timing::File,
+            _ if self.by_rtp => branch::Timing::LiveWithoutDecodeTimes,
+            Pace::Live | Pace::Bursts => branch::Timing::Live,
+        };
+        let entry = if self.pace == Pace::Bursts {
+            let brake = gst::ElementFactory::make("clocksync").build()?;
+            pipeline.add(&brake)?;
+            brake.sync_state_with_parent()?;
+            let paced =
+                brake.static_pad("src").ok_or_else(|| glib::bool_error!("clocksync has no source pad"))?;
+            let entry = branch::add(pipeline, &paced, &caps, rendition, timing, &self.shared)?;
+            link(pad, &brake)?;
+            entry
+        } else {
+            branch::add(pipeline, pad, &caps, rendition, timing, &self.shared)?
+        };
+        branches.push((rendition, entry.downgrade()));
+        Ok(())
+    }
+}
+
+fn has_matroska(pipeline: &gst::Pipeline) -> bool {
+    pipeline
+        .iterate_recurse()
+        .into_iter()
+        .flatten()
+        .any(|element| element.factory().is_some_and(|factory| factory.name() == "matroskademux"))
+}
+
+fn throw_away(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<(), glib::BoolError> {
+    let sink =
+        gst::ElementFactory::make("fakesink").property("sync", false).property("async", false).build()?;
+    pipeline.add(&sink)?;
+    sink.sync_state_with_parent()?;
+    link(pad, &sink)
+}
+
+fn link(pad: &gst::Pad, element: &gst::Element) -> Result<(), glib::BoolError> {
+    let entry =
+        element.static_pad("sink").ok_or_else(|| glib::bool_error!("{} has no sink pad", element.name()))?;
+    pad.link(&entry).map(|_| ()).map_err(|error| glib::bool_error!("{error}"))
+}
+
+pub(crate) fn tell(events: &Sender<Event>, event: Event) {
+    // Nobody listens any more once the recording has ended.
+    let _ = events.send(event);
+}
+
+pub(crate) fn make(element: &str) -> Result<gst::Element, RecordError> {
     gst::ElementFactory::make(element).build().map_err(RecordError::pipeline)
 }
 
@@ -125,41 +252,32 @@ fn file_source(path: &Path) -> Result<gst::Element, RecordError> {
     Ok(source)
 }
 
-fn srt_source(address: &SrtAddress, shared: &Arc<Shared>) -> Result<gst::Element, RecordError> {
-    let source = make("srtsrc")?;
-    source.set_property("uri", address.uri());
-    // Whoever calls us decides when to try again.
-    source.set_property("auto-reconnect", false);
-    if let Some(passphrase) = &address.passphrase {
-        source.set_property("passphrase", passphrase);
-    }
-    if let Some(latency_ms) = address.latency_ms {
-        source.set_property("latency", i32::from(latency_ms));
-    }
-    if let Some(stream_id) = &address.stream_id {
-        source.set_property("streamid", stream_id);
-    }
-    source.set_property("authentication", true);
-    let asked = Arc::clone(shared);
-    // Comes before the passphrase is compared; a caller that passes is then also "added".
-    source.connect("caller-connecting", false, move |_| {
-        asked.tell(Event::Asked);
-        Some(true.to_value())
-    });
-    let added = Arc::clone(shared);
-    source.connect("caller-added", false, move |_| {
-        added.tell(Event::Connected);
-        None
-    });
-    // In caller mode no signal tells of the connection, but the first bytes do.
+/// For bytes that do not come from an element. Whoever pushes waits while the pipeline has no room.
+pub(crate) fn byte_source() -> Result<gst_app::AppSrc, RecordError> {
+    let source = make("appsrc")?
+        .downcast::<gst_app::AppSrc>()
+        .map_err(|_| RecordError::Pipeline("appsrc is no appsrc".into()))?;
+    source.set_block(true);
+    source.set_max_bytes(WAITING_BYTES);
+    Ok(source)
+}
+
+pub(crate) fn transport_stream() -> Result<gst::Element, RecordError> {
+    let demuxer = make("tsdemux")?;
+    // With the sender's clock reference, frames of a live stream jitter by tens of milliseconds.
+    demuxer.set_property("ignore-pcr", true);
+    Ok(demuxer)
+}
+
+/// Whoever sends bytes is connected, even if they turn out to be no media.
+pub(crate) fn tell_of_first_bytes(source: &impl IsA<gst::Element>, events: &Sender<Event>) {
     if let Some(pad) = source.static_pad("src") {
-        let first = Arc::clone(shared);
+        let first = events.clone();
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-            first.tell(Event::Connected);
+            tell(&first, Event::Connected);
             gst::PadProbeReturn::Remove
         });
     }
-    Ok(source)
 }
 
 #[cfg(test)]
@@ -192,7 +310,7 @@ mod tests {
         let base = Mutex::new(Base::File(chrono::DateTime::UNIX_EPOCH));
         let recording = Arc::clone(&recording.inner);
         let shared = Arc::new(Shared { clock, recording, writer, events, base });
-        let connection = Connection::new(&Source::File(file), &shared).unwrap();
+        let connection = Connection::new(&Source::File(file), Reach::Public, &shared).unwrap();
         connection.pipeline.set_state(gst::State::Playing).unwrap();
         connection.pipeline.bus().unwrap().timed_pop_filtered(wait, &ends).unwrap();
         let pipeline = connection.pipeline.downgrade();

@@ -1,5 +1,6 @@
 use std::{
     io::ErrorKind,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -17,8 +18,9 @@ use crate::{
     branch::{Base, Shared},
     journal::Rendition,
     pipeline::Connection,
+    reach::Reach,
     recording::Recording,
-    source::{Source, SrtAddress, SrtMode},
+    source::Source,
     timeline::TimelineError,
     watch::{Failure, Watch, failure, not_started},
     writer::Writer,
@@ -31,6 +33,8 @@ pub struct RecordOptions {
     pub file_epoch: DateTime<Utc>,
     /// How long a connected source may be without picture and sound.
     pub no_stream_after: Duration,
+    /// Whether a source that is called may be in the private network.
+    pub private_network: bool,
 }
 
 /// Ends a connection from another thread.
@@ -72,6 +76,10 @@ pub enum Progress {
         port: u16,
     },
     Connected,
+    /// Something is not as it should be, but the recording goes on.
+    Notice {
+        text: String,
+    },
     /// An encoder asked to be let in and was refused; the recorder goes on listening.
     Refused {
         remedy: String,
@@ -119,12 +127,20 @@ pub enum RecordError {
     PortInUse { port: u16 },
     #[error("cannot listen at {address}: {reason}")]
     Listen { address: String, reason: String },
+    #[error("cannot connect to {address}: {reason}: {remedy}")]
+    Connect { address: String, reason: String, remedy: &'static str },
+    #[error("{host} is no machine that is known here ({reason}): check its spelling, or give its address")]
+    Unresolved { host: String, reason: String },
     #[error(
-        "cannot connect to {address}: {reason}: check that the encoder listens there, and its passphrase; or add mode=listener to wait for the encoder instead"
+        "{host} is {address}, which is not in the public internet: if the encoder is meant to be there, allow it with private_network = true in moothall.toml (or MOOTHALL_PRIVATE_NETWORK=true)"
     )]
-    Connect { address: String, reason: String },
+    PrivateNetwork { host: String, address: IpAddr },
     #[error(
-        "{source_name} brings neither picture nor sound: check that the encoder sends both as MPEG-TS, or give another file"
+        "the playlist {address} has ended, so nothing live is in it: start the encoder; to take in a recording, give the file"
+    )]
+    PlaylistOver { address: String },
+    #[error(
+        "{source_name} brings neither picture nor sound: check that the encoder sends H.264 and AAC, and in MPEG-TS over SRT or UDP; or give another file"
     )]
     NoStream { source_name: String },
     #[error("the disk is full: make room for {}, then record again; what was recorded stays good", dir.display())]
@@ -142,6 +158,11 @@ pub enum RecordError {
     /// No failure of the recording: the connection ends, and the next one sets the times right.
     #[error("the source's clock ran {drift_s} s away from ours: the connection was ended to set it right")]
     Drift { drift_s: i64 },
+    /// No failure of the recording: the connection ends, and the next one takes the new streams.
+    #[error(
+        "the source began its streams anew, as after a change of its settings: the connection was ended to begin anew with it"
+    )]
+    Restarted,
     #[error("the pipeline failed: {0}")]
     Pipeline(String),
     #[error("the muxer gave {0}")]
@@ -211,7 +232,8 @@ impl Recording {
             events,
             base: Mutex::new(base),
         });
-        let connection = Connection::new(source, &shared)?;
+        let reach = if options.private_network { Reach::Anywhere } else { Reach::Public };
+        let connection = Connection::new(source, reach, &shared)?;
         let bus = connection.pipeline.bus().ok_or_else(|| RecordError::Pipeline("it has no bus".into()))?;
         let started = connection.pipeline.set_state(gst::State::Playing);
         if let Err(error) = started {
@@ -222,8 +244,8 @@ impl Recording {
             return Err(not_started(source, reason));
         }
         let mut watch = Watch::new(source, options, received, &mut progress);
-        if let Source::Srt(SrtAddress { port, mode: SrtMode::Listener, .. }) = source {
-            watch.tell(Progress::Listening { port: *port });
+        if let Some(port) = source.listens_at() {
+            watch.tell(Progress::Listening { port });
         }
         let ended = watch.until_it_ends(&connection, &bus, stop).and_then(|ended| {
             if !stop.is_discarding() {
@@ -236,7 +258,9 @@ impl Recording {
         let end = MediaTime::from_ms(writer.end_us() / 1_000);
         let stopped = writer.stop(options.clock.now()).map_or(Ok(()), |stopped| self.inner.push(stopped));
         let (ending, mut warnings) = match ended {
-            Err(error @ RecordError::Drift { .. }) => (Ending::Broken, vec![error.to_string()]),
+            Err(error @ (RecordError::Drift { .. } | RecordError::Restarted)) => {
+                (Ending::Broken, vec![error.to_string()])
+            }
             Err(RecordError::Exempt) => (Ending::Stopped, Vec::new()),
             ended => ended?,
         };

@@ -12,6 +12,7 @@ use moothall_core::MediaTime;
 
 use crate::{
     branch::Event,
+    journal::Rendition,
     pipeline::Connection,
     record::{Ending, Progress, RecordError, RecordOptions, StopHandle},
     source::{Source, SrtAddress, SrtMode},
@@ -33,6 +34,7 @@ pub(crate) struct Failure {
     pub text: String,
 }
 
+/// Without addresses: they may hold passwords, and GStreamer's texts repeat them.
 pub(crate) fn failure(message: &gst::MessageRef) -> Option<Failure> {
     let gst::MessageView::Error(error) = message.view() else { return None };
     let (what, debug) = (error.error(), error.debug());
@@ -40,14 +42,21 @@ pub(crate) fn failure(message: &gst::MessageRef) -> Option<Failure> {
     let detail = debug.as_deref().and_then(|debug| debug.lines().last()).unwrap_or_default();
     Some(Failure {
         no_media: what.domain() == gst::StreamError::domain(),
-        text: format!("{} {}", what.message(), detail).trim().to_owned(),
+        text: without_addresses(&format!("{} {}", what.message(), detail)),
     })
+}
+
+fn without_addresses(text: &str) -> String {
+    text.split_whitespace().filter(|word| !word.contains("://")).collect::<Vec<_>>().join(" ")
 }
 
 pub(crate) fn not_started(source: &Source, failure: Failure) -> RecordError {
     match source {
         Source::File(path) => RecordError::NotMedia { path: path.clone(), reason: failure.text },
         Source::Srt(address) => cannot_listen(address, failure.text),
+        Source::Rtmp(_) | Source::Rtsp(_) | Source::Udp(_) | Source::Hls(_) => {
+            RecordError::Pipeline(failure.text)
+        }
     }
 }
 
@@ -76,6 +85,8 @@ pub(crate) struct Watch<'a> {
     end: Option<MediaTime>,
     of_ms: Option<i64>,
     missing: Option<String>,
+    /// What has been recorded of this connection, and since when; no more once both or their lack is known.
+    seen: Option<(Instant, Rendition)>,
 }
 
 impl<'a> Watch<'a> {
@@ -100,6 +111,7 @@ impl<'a> Watch<'a> {
             end: None,
             of_ms: None,
             missing: None,
+            seen: None,
         }
     }
 
@@ -121,6 +133,7 @@ impl<'a> Watch<'a> {
             }
             self.look_for_refusal();
             self.look_for_answer()?;
+            self.look_for_the_other();
             if let Some(ending) = self.look_for_silence()? {
                 return Ok(ending);
             }
@@ -130,7 +143,8 @@ impl<'a> Watch<'a> {
                     return Ok((Ending::SourceEnded, Vec::new()));
                 }
                 gst::MessageView::Eos(_) if self.source.is_live() => {
-                    return Ok((Ending::SourceEnded, vec![self.no_stream().to_string()]));
+                    let nothing = self.no_stream();
+                    return Ok((Ending::SourceEnded, vec![self.missing_or(nothing).to_string()]));
                 }
                 gst::MessageView::Eos(_) => return Err(self.missing_or(self.no_stream())),
                 gst::MessageView::Element(_) => {
@@ -157,7 +171,7 @@ impl<'a> Watch<'a> {
         if self.end.is_some() {
             let advice = match self.source {
                 Source::File(path) => format!("{} ends early or is damaged", path.display()),
-                Source::Srt(_) => "the connection broke".to_owned(),
+                _ => "the connection broke".to_owned(),
             };
             return Ok((
                 Ending::Broken,
@@ -168,12 +182,10 @@ impl<'a> Watch<'a> {
             Source::File(path) if failure.no_media => {
                 RecordError::NotMedia { path: path.clone(), reason: failure.text }
             }
-            Source::Srt(address) if !self.connected => match address.mode {
-                SrtMode::Listener => cannot_listen(address, failure.text),
-                SrtMode::Caller => {
-                    RecordError::Connect { address: address.to_string(), reason: failure.text }
-                }
-            },
+            Source::Srt(address @ SrtAddress { mode: SrtMode::Listener, .. }) if !self.connected => {
+                cannot_listen(address, failure.text)
+            }
+            source if source.is_called() && !self.connected => self.no_answer(failure.text),
             _ => RecordError::Pipeline(failure.text),
         }))
     }
@@ -198,7 +210,26 @@ impl<'a> Watch<'a> {
                     }
                     self.connected = true;
                 }
+                Event::Refused { remedy } => self.refused(remedy),
+                Event::Unreadable { rendition, codec } => {
+                    let what = match rendition {
+                        Rendition::Video => "picture",
+                        Rendition::Audio => "sound",
+                    };
+                    self.notice(format!(
+                        "the {what} of {} is {codec}, which nothing here can decode, and is left out: set the encoder to \
+                         H.264 and AAC",
+                        self.source
+                    ));
+                    self.missing = Some(codec);
+                }
+                Event::Notice { text } => self.notice(text),
                 Event::Stream { rendition, codec, transcoded } => {
+                    self.seen = match self.seen {
+                        None => Some((Instant::now(), rendition)),
+                        Some((_, other)) if other != rendition => None,
+                        seen => seen,
+                    };
                     self.tell(Progress::Stream { rendition, codec, transcoded });
                 }
                 Event::Recorded { end } => {
@@ -220,33 +251,59 @@ impl<'a> Watch<'a> {
     fn look_for_refusal(&mut self) {
         if self.asked_at.is_some_and(|asked| asked.elapsed() > HANDSHAKE) {
             self.asked_at = None;
-            let remedy = format!(
+            self.refused(format!(
                 "an encoder called {} and was refused: its passphrase must be the same as in the source's address",
                 self.source
-            );
-            tracing::warn!(source = %self.source, "{remedy}");
-            self.tell(Progress::Refused { remedy });
+            ));
         }
     }
 
-    /// SRT's own timeout does not always come.
+    fn refused(&mut self, remedy: String) {
+        tracing::warn!(source = %self.source, "{remedy}");
+        self.tell(Progress::Refused { remedy });
+    }
+
+    fn notice(&mut self, text: String) {
+        tracing::warn!(source = %self.source, "{text}");
+        self.tell(Progress::Notice { text });
+    }
+
+    /// Timeouts of the protocols do not always come.
     fn look_for_answer(&self) -> Result<(), RecordError> {
-        match self.source {
-            Source::Srt(address @ SrtAddress { mode: SrtMode::Caller, .. })
-                if !self.connected && self.started.elapsed() > self.options.no_stream_after =>
-            {
-                let reason = format!("no answer for {} s", self.options.no_stream_after.as_secs());
-                Err(RecordError::Connect { address: address.to_string(), reason })
-            }
-            _ => Ok(()),
+        let waited = self.started.elapsed() > self.options.no_stream_after;
+        if waited && !self.connected && self.source.is_called() {
+            let seconds = self.options.no_stream_after.as_secs();
+            return Err(self.no_answer(format!("no answer for {seconds} s")));
         }
+        Ok(())
     }
 
-    fn look_for_silence(&self) -> Result<Option<(Ending, Vec<String>)>, RecordError> {
+    fn no_answer(&self, reason: String) -> RecordError {
+        RecordError::Connect { address: self.source.to_string(), reason, remedy: self.source.remedy() }
+    }
+
+    /// Sound without picture may be meant, but may also be a cable that is out.
+    fn look_for_the_other(&mut self) {
+        let Some((since, rendition)) = self.seen else { return };
+        if !self.source.is_live() || since.elapsed() <= self.options.no_stream_after {
+            return;
+        }
+        self.seen = None;
+        let (there, lacking) = match rendition {
+            Rendition::Video => ("picture", "sound"),
+            Rendition::Audio => ("sound", "picture"),
+        };
+        self.notice(format!(
+            "{} brings {there} but no {lacking}: if that is not meant, check the {lacking}'s input at the encoder",
+            self.source
+        ));
+    }
+
+    fn look_for_silence(&mut self) -> Result<Option<(Ending, Vec<String>)>, RecordError> {
         let silent = self.alive_since.is_some_and(|since| since.elapsed() > self.options.no_stream_after);
         match self.end {
             _ if !silent => Ok(None),
-            None => Err(self.no_stream()),
+            None => Err(self.missing_or(self.no_stream())),
             // A slow disk or processor may hold a file up, but it comes.
             Some(_) if !self.source.is_live() => Ok(None),
             Some(_) => {

@@ -6,7 +6,7 @@ mod common;
 use std::{
     net::UdpSocket,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::mpsc,
 };
 
@@ -17,47 +17,6 @@ use moothall_ingest::*;
 
 const URL: &str = "MOOTHALL_TEST_URL";
 const DIR: &str = "MOOTHALL_TEST_DIR";
-
-/// Kills its process when the test ends, however it ends.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// An encoder that pushes for so many seconds, as fast as time passes.
-fn push(address: &str, seconds: u32, streams: &[&str]) -> Process {
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-loglevel", "error", "-re"]);
-    let duration = seconds.to_string();
-    for stream in streams {
-        ffmpeg.args(["-f", "lavfi", "-t", &duration, "-i", stream]);
-    }
-    ffmpeg.args([
-        "-c:v",
-        "libx264",
-        "-preset",
-        "ultrafast",
-        "-tune",
-        "zerolatency",
-        "-g",
-        "25",
-        "-pix_fmt",
-        "yuv420p",
-    ]);
-    ffmpeg.args(["-c:a", "aac", "-f", "mpegts", address]).stdin(Stdio::null()).stderr(Stdio::null());
-    Process(ffmpeg.spawn().unwrap())
-}
-
-const PICTURE: &str = "testsrc=size=320x180:rate=25";
-const TONE: &str = "sine=frequency=440:sample_rate=48000";
 
 fn listener(port: u16, more: &str) -> Source {
     format!("srt://127.0.0.1:{port}?mode=listener{more}").parse().unwrap()

@@ -38,6 +38,8 @@ pub struct Recorder {
     /// None where the room is another meeting's now: then nothing is connected to.
     pub origin: Option<Origin>,
     pub status: RoomStatus,
+    /// Whether a source that is called may be in the private network.
+    pub private_network: bool,
     /// The recording's folder.
     pub dir: PathBuf,
     /// The folder for what is not aired yet.
@@ -111,6 +113,7 @@ impl Recorder {
             clock: self.clock.clone(),
             file_epoch: self.meeting.starts_at,
             no_stream_after: NO_STREAM_AFTER,
+            private_network: self.private_network,
         };
         let slug = self.meeting.slug.clone();
         let recorded = origin.source(&self.secrets).and_then(|source| {

@@ -32,6 +32,8 @@ pub struct Recorders {
     pub media_dir: PathBuf,
     /// Open what the rooms' sources need in clear.
     pub secrets: Secrets,
+    /// Whether sources that are called may be in the private network.
+    pub private_network: bool,
 }
 
 /// A meeting that is not over, or not wholly aired, and from where it is to be recorded now.
@@ -126,6 +128,7 @@ impl Recorders {
             secrets: self.secrets.clone(),
             origin: origin.clone(),
             status,
+            private_network: self.private_network,
             dir: recording_dir(&self.media_dir, meeting.id),
             waiting_dir: waiting_dir(&self.media_dir, meeting.id),
             meeting,

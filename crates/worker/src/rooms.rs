@@ -73,8 +73,11 @@ impl Origin {
             Self::Address(address) => return Ok(address.parse()?),
             Self::Room(room) => room,
         };
-        let source: Source =
-            room.source.parse().with_context(|| format!("the source of the room {}", room.slug))?;
+        let (source, _) =
+            Source::apart(&room.source).with_context(|| format!("the source of the room {}", room.slug))?;
+        if let Some(key_sha256) = &room.key_sha256 {
+            return Ok(source.with_key_sha256(key_sha256));
+        }
         let Some(sealed) = &room.sealed_secret else { return Ok(source) };
         let secret = secrets.open(room.room_id, sealed).with_context(|| format!("the room {}", room.slug))?;
         Ok(source.with_secret(&secret)?)
@@ -108,9 +111,22 @@ impl RoomStatus {
             }
             Progress::Connected => self.tell(RoomState::Connected, ""),
             Progress::Refused { remedy } => self.tell(RoomState::Refused, remedy),
-            Progress::Recorded { .. } => self.tell(RoomState::Recording, ""),
+            Progress::Recorded { .. } if self.note_as(RoomState::Recording).is_some() => {}
+            Progress::Recorded { .. } => {
+                let notice = self.note_as(RoomState::Connected).unwrap_or_default().to_owned();
+                self.tell(RoomState::Recording, &notice);
+            }
+            Progress::Notice { text } if self.note_as(RoomState::Recording).is_some() => {
+                self.tell(RoomState::Recording, text);
+            }
+            Progress::Notice { text } => self.tell(RoomState::Connected, text),
             Progress::Stream { .. } => {}
         }
+    }
+
+    /// The note, if this is the state that was told last.
+    fn note_as(&self, state: RoomState) -> Option<&str> {
+        self.told.as_ref().filter(|told| told.0 == state).map(|told| told.1.as_str())
     }
 
     /// `note` says why, and what to do.
@@ -222,6 +238,15 @@ mod tests {
         let other = origin("srt://:9710", Some(sealed.clone()), RoomId::new());
         let error = format!("{:#}", other.source(&secrets).unwrap_err());
         assert!(error.contains("chamber") && error.contains("rotate-key"), "{error}");
+
+        // Of a stream key the hash is enough.
+        let key = Secret::stream_key().unwrap();
+        let rtmp = RoomSource {
+            key_sha256: Some(key.sha256()),
+            ..self::room("rtmp://0.0.0.0:1935/live", None, room)
+        };
+        let source = Origin::Room(rtmp).source(&secrets).unwrap();
+        assert_eq!(Ok(source), format!("rtmp://0.0.0.0:1935/live?key={}", key.reveal()).parse());
 
         // A passphrase that SRT would not take is refused without being repeated.
         let sealed = secrets.seal(room, &Secret::new("heron")).unwrap();

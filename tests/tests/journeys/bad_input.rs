@@ -150,6 +150,8 @@ fn logs_with_unknown_names_and_bad_rows_bring_what_is_good() {
 #[test]
 fn a_source_that_cannot_be_is_refused_with_an_example() {
     let home = Home::new();
-    home.import("--source rtmp://camera/live").fails_with(&["rtmp", "srt://"]);
+    home.import("--source webrtc://camera/live").fails_with(&["webrtc", "srt://"]);
+    home.import("--source rtmp://0.0.0.0:1935/live")
+        .fails_with(&["stream key", "rtmp://0.0.0.0:1935/live?key="]);
     home.import("--source srt://0.0.0.0:9710?passphrase=short").fails_with(&["10 to 79"]);
 }

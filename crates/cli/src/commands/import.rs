@@ -49,7 +49,7 @@ pub struct MeetingArgs {
     /// Sound or video
     #[arg(long, value_name = "FILE")]
     media: Option<PathBuf>,
-    /// Record the meeting live from here: srt://0.0.0.0:9710?passphrase=…
+    /// Record the meeting live from here: srt://0.0.0.0:9710?passphrase=…, or rtmp, rtsp, udp, https
     #[arg(long, value_name = "URL", conflicts_with_all = ["media", "captions"])]
     source: Option<String>,
     /// How many seconds what happens is held back before the public sees it [default: the room's, else 10]

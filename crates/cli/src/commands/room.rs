@@ -4,7 +4,7 @@ use std::{fs, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use moothall_core::{Clock, RoomId, Secret, slugify};
-use moothall_ingest::Source;
+use moothall_ingest::{KeyKind, Source};
 use moothall_store::{AuditEntry, Council, Room, RoomState, Secrets, Tx};
 use moothall_worker::import::council_name;
 use serde_json::{Value, json};
@@ -130,11 +130,11 @@ impl Change {
         let (source, secret) = read(source)?;
         room.source = source.to_text();
         let secret = match secret {
-            None if source.is_pushed_to_us() => Some(Secret::readable()?),
+            None => new_key(&source)?,
             secret => secret,
         };
         self.tell(format!("room {} is added", room.slug));
-        self.give_key(&mut room, source, secret)?;
+        self.give_key(&mut room, &source, secret)?;
         self.tx.insert_room(&room).await?;
         self.audit("room.add", &room, None, Some(public(&room))).await
     }
@@ -142,11 +142,19 @@ impl Change {
     async fn rotate_key(&mut self, slug: &str) -> Result<()> {
         let mut room = self.room(slug).await?;
         let source = kept(&room)?;
-        if room.sealed_secret.is_none() && !source.is_pushed_to_us() {
-            bail!("the encoder of {slug} asks for no key: give one with `moothall room set {slug} --source`");
+        let key = match (source.key_kind(), &room.sealed_secret) {
+            // The encoder that we call is given the new one as well.
+            (KeyKind::Passphrase, Some(_)) => Some(Secret::readable()?),
+            _ => new_key(&source)?,
+        };
+        if key.is_none() {
+            bail!(
+                "the key of {slug} is its encoder's, if it has one: change it there, and give the new address with \
+                 `moothall room set {slug} --source`"
+            );
         }
         self.tell(format!("room {slug} has a new key, and the old one is dead"));
-        self.give_key(&mut room, source, Some(Secret::readable()?))?;
+        self.give_key(&mut room, &source, key)?;
         self.tx.update_room(&room).await?;
         self.audit("room.rotate-key", &room, None, None).await
     }
@@ -163,11 +171,17 @@ impl Change {
         self.tell(format!("room {slug} is changed"));
         if let Some(text) = source {
             let (source, secret) = read(text)?;
+            let stays = kept(&room)?.key_kind() == source.key_kind()
+                && match source.key_kind() {
+                    KeyKind::Passphrase => room.sealed_secret.is_some(),
+                    KeyKind::StreamKey => room.key_sha256.is_some(),
+                    KeyKind::Address | KeyKind::None => false,
+                };
             room.source = source.to_text();
             match secret {
-                None if room.sealed_secret.is_some() || !source.is_pushed_to_us() => {}
-                None => self.give_key(&mut room, source, Some(Secret::readable()?))?,
-                secret => self.give_key(&mut room, source, secret)?,
+                None if stays => {}
+                None => self.give_key(&mut room, &source, new_key(&source)?)?,
+                secret => self.give_key(&mut room, &source, secret)?,
             }
         }
         room.name = name.unwrap_or(room.name);
@@ -189,20 +203,22 @@ impl Change {
         self.audit("room.remove", &room, Some(public(&room)), None).await
     }
 
-    /// Seals the secret, and shows it once as the encoder needs it.
-    fn give_key(&mut self, room: &mut Room, source: Source, secret: Option<Secret>) -> Result<()> {
-        let Some(secret) = secret else {
-            room.sealed_secret = None;
-            self.tell(format!("  encoder     {}", source.for_encoder(&host_name())));
-            return Ok(());
+    /// Gives the room this key and no other, and shows it once as the encoder needs it.
+    fn give_key(&mut self, room: &mut Room, source: &Source, key: Option<Secret>) -> Result<()> {
+        (room.sealed_secret, room.key_sha256) = match &key {
+            Some(key) if source.key_kind() == KeyKind::StreamKey => (None, Some(key.sha256())),
+            Some(key) => (Some(self.secrets.seal(room.id, key)?), None),
+            None => (None, None),
         };
-        room.sealed_secret = Some(self.secrets.seal(room.id, &secret)?);
-        self.tell(format!("  encoder     {}", source.with_secret(&secret)?.for_encoder(&host_name())));
-        self.tell(format!("  passphrase  {}", secret.reveal()));
-        self.tell(format!(
-            "They are shown this once; `moothall room rotate-key {}` makes new ones.",
-            room.slug
-        ));
+        for (label, value) in source.for_encoder(&host_name(), key.as_ref()) {
+            self.tell(format!("  {label:<10}  {value}"));
+        }
+        if key.is_some() && source.key_kind() != KeyKind::Address {
+            let slug = &room.slug;
+            self.tell(format!(
+                "The key is shown this once; `moothall room rotate-key {slug}` makes a new one."
+            ));
+        }
         Ok(())
     }
 
@@ -243,18 +259,31 @@ impl Change {
 
 /// An address as somebody typed it, and the secret that was in it.
 fn read(text: &str) -> Result<(Source, Option<Secret>)> {
-    let mut source: Source = text.parse()?;
+    let (source, secret) = Source::apart(text)?;
     if !source.is_live() {
         bail!(
             "a room needs the address of its encoder, such as srt://0.0.0.0:9710; a file is imported with --media"
         );
     }
-    let secret = source.take_secret();
+    if secret.is_some() && source.key_kind() == KeyKind::StreamKey {
+        bail!("a room makes its stream key itself, one that nobody guesses: leave ?key= out");
+    }
     Ok((source, secret))
 }
 
 fn kept(room: &Room) -> Result<Source> {
-    room.source.parse().with_context(|| format!("the source of the room {} in the database", room.slug))
+    let read = Source::apart(&room.source);
+    Ok(read.with_context(|| format!("the source of the room {} in the database", room.slug))?.0)
+}
+
+/// A key for a source that would otherwise take in whoever finds its port. What is called has its own, and
+/// what comes by UDP can have none.
+fn new_key(source: &Source) -> Result<Option<Secret>> {
+    Ok(match source.key_kind() {
+        KeyKind::Passphrase if source.listens_at().is_some() => Some(Secret::readable()?),
+        KeyKind::StreamKey => Some(Secret::stream_key()?),
+        KeyKind::Passphrase | KeyKind::Address | KeyKind::None => None,
+    })
 }
 
 /// What anybody may know of a room.

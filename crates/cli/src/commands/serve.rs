@@ -20,9 +20,20 @@ pub struct Args {
     /// What this process does [default: all]
     #[arg(long = "role", value_enum, value_delimiter = ',', env = "MOOTHALL_ROLE")]
     roles: Vec<Role>,
+    /// Call sources (srt caller, rtsp, http) that are in the private network [default: false]
+    #[arg(
+        long,
+        env = "MOOTHALL_PRIVATE_NETWORK",
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    private_network: Option<bool>,
 }
 
-pub fn run(settings: Settings, args: Args) -> Result<ExitCode> {
+pub fn run(mut settings: Settings, args: Args) -> Result<ExitCode> {
+    settings.private_network = args.private_network.unwrap_or(settings.private_network);
     let roles = if args.roles.is_empty() { Role::ALL.to_vec() } else { args.roles };
     let listen = args.listen.or(settings.listen).unwrap_or(LISTEN);
     moothall_ingest::init()?;

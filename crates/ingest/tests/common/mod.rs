@@ -3,8 +3,9 @@
 #![expect(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::{
+    net::{TcpListener, UdpSocket},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -59,12 +60,58 @@ pub fn ffmpeg(arguments: &[&str], path: &Path) {
     assert!(ffmpeg.status().unwrap().success(), "{arguments:?}");
 }
 
+/// Kills its process when the test ends, however it ends.
+pub struct Process(pub Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Of UDP and of TCP.
+pub fn free_port() -> u16 {
+    loop {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+pub const PICTURE: &str = "testsrc=size=320x180:rate=25";
+pub const TONE: &str = "sine=frequency=440:sample_rate=48000";
+
+/// An encoder that pushes for so many seconds, as fast as time passes.
+pub fn push(address: &str, seconds: u32, streams: &[&str]) -> Process {
+    encode(seconds, streams, &["-f", "mpegts", address])
+}
+
+/// An encoder of H.264 and AAC that goes as fast as time passes.
+pub fn encode(seconds: u32, streams: &[&str], output: &[&str]) -> Process {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-loglevel", "error", "-re"]);
+    let duration = seconds.to_string();
+    for stream in streams {
+        ffmpeg.args(["-f", "lavfi", "-t", &duration, "-i", stream]);
+    }
+    ffmpeg.args(["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25"]);
+    ffmpeg.args(["-pix_fmt", "yuv420p", "-c:a", "aac"]).args(output);
+    Process(ffmpeg.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+}
+
 pub fn epoch() -> DateTime<Utc> {
     "2026-07-23T22:30:00Z".parse().unwrap()
 }
 
 pub fn options() -> RecordOptions {
-    RecordOptions { clock: Clock::System, file_epoch: epoch(), no_stream_after: Duration::from_secs(10) }
+    RecordOptions {
+        clock: Clock::System,
+        file_epoch: epoch(),
+        no_stream_after: Duration::from_secs(10),
+        private_network: true,
+    }
 }
 
 pub fn record_file(path: &Path, dir: &Path) -> Result<Summary, RecordError> {
