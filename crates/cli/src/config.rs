@@ -157,6 +157,8 @@ mod tests {
         assert_eq!(settings.model, "tiny.en");
         assert_eq!(settings.database, "sqlite:/srv/moothall/moothall.db");
         assert_eq!(settings.listen, Some(([127, 0, 0, 1], 9000).into()));
+        assert!(!settings.private_network);
+        assert!(load("private_network = true").unwrap().private_network);
     }
 
     #[test]

@@ -36,7 +36,7 @@ use crate::{
     pipeline::tell,
     reach::Reach,
     record::RecordError,
-    source::{HlsAddress, percent_decode},
+    source::{HLS_REMEDY, HlsAddress, percent_decode},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -220,11 +220,7 @@ impl Relay {
     }
 
     fn cannot_connect(&self, reason: String) -> RecordError {
-        RecordError::Connect {
-            address: self.address.to_string(),
-            reason,
-            remedy: "check that a browser on this machine gets the playlist at this address",
-        }
+        RecordError::Connect { address: self.address.to_string(), reason, remedy: HLS_REMEDY }
     }
 
     fn pass_on(&self, mut stream: &TcpStream, response: Response<Body>) -> io::Result<()> {

@@ -3,7 +3,11 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError, mpsc::Sender},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::Sender,
+    },
 };
 
 use gst::{glib, prelude::*};
@@ -74,10 +78,18 @@ impl Connection {
         let streams = Streams {
             pipeline: pipeline.downgrade(),
             pace: Pace::of(source),
-            by_rtp: matches!(source, Source::Rtsp(_)),
+            untimed: Arc::new(AtomicBool::new(matches!(source, Source::Rtsp(_)))),
             shared: Arc::clone(shared),
             branches: Arc::clone(&branches),
         };
+        let untimed = Arc::clone(&streams.untimed);
+        // Looking through the elements later would race with those that branches add meanwhile.
+        pipeline.connect_deep_element_added(move |_, _, element| {
+            // By its type: a bin from a description has no factory, and asking for its name crashes.
+            if element.type_().name() == "GstMatroskaDemux" {
+                untimed.store(true, Ordering::SeqCst);
+            }
+        });
         if let Some(splitter) = elements.last() {
             match source {
                 Source::Rtsp(_) | Source::Hls(_) => streams.take_apart_from(splitter),
@@ -128,8 +140,8 @@ impl Pace {
 struct Streams {
     pipeline: glib::WeakRef<gst::Pipeline>,
     pace: Pace,
-    /// Streams have presentation times only.
-    by_rtp: bool,
+    /// Streams have presentation times only, as from Matroska and RTP.
+    untimed: Arc<AtomicBool>,
     shared: Arc<Shared>,
     branches: Branches,
 }
@@ -187,10 +199,11 @@ impl Streams {
             self.shared.tell(Event::Unreadable { rendition, codec });
             return throw_away(pipeline, pad);
         }
+        let untimed = self.untimed.load(Ordering::SeqCst);
         let timing = match self.pace {
-            Pace::File if has_matroska(pipeline) => branch::Timing::FileWithoutDecodeTimes,
+            Pace::File if untimed => branch::Timing::FileWithoutDecodeTimes,
             Pace::File => branch::Timing::File,
-            _ if self.by_rtp => branch::Timing::LiveWithoutDecodeTimes,
+            Pace::Live | Pace::Bursts if untimed => branch::Timing::LiveWithoutDecodeTimes,
             Pace::Live | Pace::Bursts => branch::Timing::Live,
         };
         let entry = if self.pace == Pace::Bursts {
@@ -208,14 +221,6 @@ impl Streams {
         branches.push((rendition, entry.downgrade()));
         Ok(())
     }
-}
-
-fn has_matroska(pipeline: &gst::Pipeline) -> bool {
-    pipeline
-        .iterate_recurse()
-        .into_iter()
-        .flatten()
-        .any(|element| element.factory().is_some_and(|factory| factory.name() == "matroskademux"))
 }
 
 fn throw_away(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<(), glib::BoolError> {

@@ -12,6 +12,7 @@ use crate::{
     record::RecordError,
 };
 
+pub(crate) const REMEDY: &str = "check that a browser on this machine gets the playlist at this address";
 /// The most that the element takes.
 const MAX_SPEED_KBIT: u32 = u32::MAX / 1_000;
 

@@ -10,6 +10,7 @@ mod udp;
 use std::{fmt, path::PathBuf, str::FromStr};
 
 pub use hls::HlsAddress;
+pub(crate) use hls::REMEDY as HLS_REMEDY;
 pub use rtmp::RtmpAddress;
 pub use rtsp::RtspAddress;
 pub(crate) use srt::passphrase;
@@ -124,7 +125,7 @@ impl Source {
             Self::Rtsp(_) => {
                 "check that it is on, its path, name and password; or write rtspu:// if it only sends over UDP"
             }
-            Self::Hls(_) => "check that a browser on this machine gets the playlist at this address",
+            Self::Hls(_) => HLS_REMEDY,
             Self::File(_) | Self::Rtmp(_) | Self::Udp(_) => "check that it is there",
         }
     }

@@ -6,6 +6,8 @@ use std::{
     net::{TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -112,6 +114,108 @@ pub fn options() -> RecordOptions {
         no_stream_after: Duration::from_secs(10),
         private_network: true,
     }
+}
+
+/// A recorder on a thread of its own.
+pub struct Recorder {
+    heard: mpsc::Receiver<Progress>,
+    stop: StopHandle,
+    thread: JoinHandle<Result<Summary, RecordError>>,
+}
+
+impl Recorder {
+    pub fn start(source: &str, dir: &Path, options: RecordOptions) -> Self {
+        init().unwrap();
+        let source: Source = source.parse().unwrap();
+        let (told, heard) = mpsc::channel();
+        let stop = StopHandle::default();
+        let (dir, stopping) = (dir.to_owned(), stop.clone());
+        let thread = std::thread::spawn(move || {
+            record(&source, &dir, &options, &stopping, |progress| {
+                let _ = told.send(progress);
+            })
+        });
+        Self { heard, stop, thread }
+    }
+
+    /// Waits for what happens next of its kind.
+    pub fn wait_for<T>(&self, what: &str, mut wanted: impl FnMut(Progress) -> Option<T>) -> T {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            match self.heard.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(progress) => {
+                    if let Some(found) = wanted(progress) {
+                        return found;
+                    }
+                }
+                Err(error) => panic!("waited in vain for {what}: {error}"),
+            }
+        }
+    }
+
+    pub fn wait_until_listening(&self) {
+        self.wait_for("listening", |progress| matches!(progress, Progress::Listening { .. }).then_some(()));
+    }
+
+    pub fn wait_until_recorded(&self, ms: i64) {
+        self.wait_for("media", |progress| match progress {
+            Progress::Recorded { end, .. } if end.ms() >= ms => Some(()),
+            _ => None,
+        });
+    }
+
+    pub fn refusal(&self) -> String {
+        self.wait_for("a refusal", |progress| match progress {
+            Progress::Refused { remedy } => Some(remedy),
+            _ => None,
+        })
+    }
+
+    pub fn notice(&self) -> String {
+        self.wait_for("a notice", |progress| match progress {
+            Progress::Notice { text } => Some(text),
+            _ => None,
+        })
+    }
+
+    pub fn end(self) -> Result<Summary, RecordError> {
+        self.thread.join().unwrap()
+    }
+
+    pub fn stop(self) -> Summary {
+        self.stop.stop();
+        self.end().unwrap()
+    }
+}
+
+pub fn soon() -> RecordOptions {
+    RecordOptions { no_stream_after: Duration::from_secs(3), ..options() }
+}
+
+/// Both renditions are whole, in the given number of runs, and play.
+pub fn assert_recorded(dir: &Path, runs: u32) -> Timeline {
+    let timeline = Timeline::open(dir).unwrap();
+    for rendition in Rendition::ALL {
+        let segments = timeline.segments(rendition);
+        for run in 1..=runs {
+            let of_run: Vec<Segment> =
+                segments.iter().filter(|segment| segment.run == run).cloned().collect();
+            assert!(!of_run.is_empty(), "nothing of run {run} in {segments:?}");
+            let later: Vec<Segment> =
+                of_run.iter().map(|segment| Segment { discontinuity: false, ..segment.clone() }).collect();
+            assert_continuous(&later);
+        }
+        assert_eq!(segments.iter().filter(|segment| segment.discontinuity).count(), runs as usize - 1);
+    }
+    finish(dir).unwrap();
+    let timeline = Timeline::open(dir).unwrap();
+    write_playlists(&timeline);
+    for (folder, codec) in [("v", "h264"), ("a", "aac")] {
+        let playlist = dir.join(folder).join("index.m3u8");
+        let streams = ffprobe(&playlist, &["-show_entries", "stream=codec_name"]);
+        assert!(streams.split_whitespace().all(|line| line == codec) && streams.contains(codec), "{streams}");
+    }
+    timeline
 }
 
 pub fn record_file(path: &Path, dir: &Path) -> Result<Summary, RecordError> {
