@@ -1,3 +1,7 @@
+mod edge;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::VecDeque,
     fs::File,
@@ -8,6 +12,8 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use moothall_core::MediaTime;
 
+pub(crate) use self::edge::next_file;
+pub use self::edge::{Found, Part};
 use crate::journal::{self, Line, Rendition, is_media_file_name};
 
 /// A recording as its journal tells it. [`Timeline::refresh`] reads what a recorder has added since.
@@ -39,17 +45,6 @@ struct Track {
 /// Players that are close to what happens ask for parts of no older segments (RFC 8216bis, 4.4.4.9: three
 /// target durations).
 const SEGMENTS_WITH_PARTS: usize = 5;
-
-/// A piece of a segment file that can be played before the segment is whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// Its place in the segment file, in bytes.
-    pub offset: u64,
-    pub bytes: u64,
-    pub duration_us: i64,
-    /// It begins with a key frame.
-    pub independent: bool,
-}
 
 /// What a rendition holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -306,63 +301,6 @@ impl Timeline {
         &all[..all.len() - usize::from(open)]
     }
 
-    /// The parts of a segment by its place among all, the one that is being written included; none of those
-    /// that are too old to be asked for.
-    pub fn parts(&self, rendition: Rendition, segment: usize) -> &[Part] {
-        let track = self.track(rendition);
-        let known_from = track.segments.len() - track.parts.len();
-        segment.checked_sub(known_from).and_then(|index| track.parts.get(index)).map_or(&[], Vec::as_slice)
-    }
-
-    /// The segment to which something is still added.
-    pub(crate) fn open_segment(&self, rendition: Rendition) -> Option<&Segment> {
-        self.all_segments(rendition).get(self.segments(rendition).len())
-    }
-
-    /// The longest part that was ever recorded.
-    pub(crate) fn longest_part_us(&self, rendition: Rendition) -> i64 {
-        self.track(rendition).longest_part_us
-    }
-
-    /// The file of a part by the part's own name, `1-23-4.m4s`: segment file and place among its parts.
-    pub(crate) fn part_name(segment: &Segment, part: usize) -> String {
-        format!("{}-{part}.m4s", segment.file.trim_end_matches(".m4s"))
-    }
-
-    /// What a name in a playlist stands for.
-    ///
-    /// # Errors
-    /// [`TimelineError::FileName`] for a name that no playlist has, such as one with a slash.
-    pub fn find(&self, rendition: Rendition, name: &str) -> Result<Found, TimelineError> {
-        let path = self.file(rendition, name)?;
-        let stem = name.strip_suffix(".m4s").unwrap_or_default();
-        if name.starts_with("init-") {
-            return Ok(Found::Whole(path));
-        }
-        let all = self.all_segments(rendition);
-        if let [run, segment, part] = stem.split('-').collect::<Vec<_>>()[..] {
-            let file = format!("{run}-{segment}.m4s");
-            let Ok(part) = part.parse::<usize>() else { return Ok(Found::Nothing) };
-            let Some(index) = all.iter().rposition(|segment| segment.file == file) else {
-                // The first part of what follows the last segment may be asked for beforehand.
-                let follows = all.last().is_some_and(|last| part == 0 && file == next_file(&last.file));
-                return Ok(if follows { Found::Coming } else { Found::Nothing });
-            };
-            let parts = self.parts(rendition, index);
-            let is_open = self.segments(rendition).len() == index;
-            return Ok(match parts.get(part) {
-                Some(part) => {
-                    Found::Part { path: self.file(rendition, &file)?, offset: part.offset, bytes: part.bytes }
-                }
-                None if is_open && part == parts.len() => Found::Coming,
-                None => Found::Nothing,
-            });
-        }
-        // A segment that still grows must not be taken for the whole.
-        let is_open = self.open_segment(rendition).is_some_and(|open| open.file == name);
-        Ok(if is_open { Found::Nothing } else { Found::Whole(path) })
-    }
-
     /// With the one that is being written.
     pub(crate) fn all_segments(&self, rendition: Rendition) -> &[Segment] {
         &self.track(rendition).segments
@@ -383,28 +321,6 @@ impl Timeline {
         }
         Ok(self.dir.join(rendition.folder()).join(name))
     }
-}
-
-/// What a name in a playlist stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// This file, which may be missing.
-    Whole(PathBuf),
-    Part {
-        path: PathBuf,
-        offset: u64,
-        bytes: u64,
-    },
-    /// What a playlist promises to come next.
-    Coming,
-    Nothing,
-}
-
-/// The name of the segment file that follows in the same run.
-pub(crate) fn next_file(file: &str) -> String {
-    let numbers = file.trim_end_matches(".m4s").split_once('-');
-    let next = numbers.and_then(|(run, number)| Some((run, number.parse::<u64>().ok()?.checked_add(1)?)));
-    next.map(|(run, number)| format!("{run}-{number}.m4s")).unwrap_or_default()
 }
 
 impl Track {
@@ -430,113 +346,6 @@ impl Track {
         self.longest_part_us = self.longest_part_us.max(part.duration_us);
         if let Some(parts) = self.parts.back_mut() {
             parts.push(part);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const JOURNAL: &str = r#"{"line":"journal","version":1}
-{"line":"run","run":1,"epoch":"2026-07-23T17:30:00Z","offset_us":0,"starts_over":false}
-{"line":"init","rendition":"a","file":"init-1-0.mp4","codec":"mp4a.40.2"}
-{"line":"chunk","rendition":"a","file":"1-0.m4s","offset":0,"length":100,"start_us":0,"duration_us":500000,"init":"init-1-0.mp4","independent":true,"discontinuity":false}
-{"line":"chunk","rendition":"a","file":"1-0.m4s","offset":100,"length":50,"start_us":500000,"duration_us":500000,"init":"init-1-0.mp4","independent":false,"discontinuity":false}
-{"line":"chunk","rendition":"a","file":"1-1.m4s","offset":0,"length":70,"start_us":1000000,"duration_us":500000,"init":"init-1-0.mp4","independent":true,"discontinuity":false}
-{"line":"run","run":2,"epoch":"2026-07-23T17:30:00Z","offset_us":9000000,"starts_over":false}
-{"line":"init","rendition":"a","file":"init-2-0.mp4","codec":"mp4a.40.2"}
-{"line":"chunk","rendition":"a","file":"2-0.m4s","offset":0,"length":10,"start_us":9000000,"duration_us":500000,"init":"init-2-0.mp4","independent":true,"discontinuity":true}
-{"line":"end"}
-"#;
-
-    fn read(bytes: &[u8]) -> Result<Timeline, TimelineError> {
-        let mut timeline = Timeline::empty(Path::new("recording"));
-        timeline.take_in(bytes).map(|()| timeline)
-    }
-
-    #[test]
-    fn chunks_become_segments() {
-        let timeline = read(JOURNAL.as_bytes()).unwrap();
-        let segments = timeline.segments(Rendition::Audio);
-        let told: Vec<_> = segments
-            .iter()
-            .map(|s| (s.file.as_str(), s.start().ms(), s.duration_us, s.bytes, s.discontinuity_sequence))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                ("1-0.m4s", 0, 1_000_000, 150, 0),
-                ("1-1.m4s", 1_000, 500_000, 70, 0),
-                ("2-0.m4s", 9_000, 500_000, 10, 1)
-            ]
-        );
-        assert_eq!(timeline.duration().ms(), 9_500);
-        assert!(timeline.is_finished());
-        assert_eq!(timeline.renditions(), [Rendition::Audio]);
-    }
-
-    #[test]
-    fn the_tail_of_a_dead_run_is_closed_by_the_next_run() {
-        let lines: Vec<&str> = JOURNAL.split_inclusive('\n').collect();
-        let closed =
-            |count: usize| read(lines[..count].concat().as_bytes()).unwrap().segments(Rendition::Audio).len();
-        assert_eq!(closed(5), 0, "the only segment is open");
-        assert_eq!(closed(6), 1);
-        assert_eq!(closed(7), 2, "a later run closes it");
-        assert_eq!(closed(9), 2);
-        assert_eq!(closed(10), 3, "the end closes all");
-    }
-
-    #[test]
-    fn refuses_what_is_no_journal_of_ours() {
-        assert!(matches!(read(b"hello\n"), Err(TimelineError::NotAJournal { .. })));
-        let later = br#"{"line":"journal","version":99}"#;
-        assert!(matches!(
-            read(&[later, &b"\n"[..]].concat()),
-            Err(TimelineError::Version { version: 99, .. })
-        ));
-    }
-
-    #[test]
-    fn passes_over_foreign_file_names_and_broken_lines() {
-        let bad = JOURNAL.replace("2-0.m4s", "../../secret").replace(r#""offset":100"#, r#""offset":-1"#);
-        let timeline = read(bad.as_bytes()).unwrap();
-        let files: Vec<_> = timeline.segments(Rendition::Audio).iter().map(|s| s.file.as_str()).collect();
-        assert_eq!(files, ["1-0.m4s", "1-1.m4s"]);
-        assert!(timeline.file(Rendition::Audio, "../journal.jsonl").is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn any_cut_reads_as_a_prefix(cut in 0..=JOURNAL.len()) {
-            let whole = read(JOURNAL.as_bytes()).unwrap();
-            let part = read(&JOURNAL.as_bytes()[..cut]).unwrap();
-            let (all, some) = (whole.segments(Rendition::Audio), part.segments(Rendition::Audio));
-            prop_assert_eq!(some, &all[..some.len()]);
-            // And reading on from there comes to the same as reading at once.
-            let mut grown = part;
-            let from = grown.journal_bytes as usize;
-            grown.take_in(&JOURNAL.as_bytes()[from..]).unwrap();
-            prop_assert_eq!(grown, whole);
-        }
-
-        #[test]
-        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(&bytes);
-        }
-
-        #[test]
-        fn any_numbers_are_borne(start in any::<i64>(), duration in any::<i64>(), offset in any::<u64>()) {
-            let line = format!(
-                "{{\"line\":\"chunk\",\"rendition\":\"v\",\"file\":\"1-0.m4s\",\"offset\":{offset},\"length\":9,\
-                 \"start_us\":{start},\"duration_us\":{duration},\"init\":\"init-1-0.mp4\",\"independent\":true,\
-                 \"discontinuity\":false}}\n"
-            );
-            let timeline = read(format!("{JOURNAL}{line}{line}").as_bytes()).unwrap();
-            prop_assert!(timeline.duration() <= MediaTime::MAX);
         }
     }
 }
