@@ -89,6 +89,7 @@ impl Recorder {
             match order {
                 Order::Record => self.connect(recording, &connection),
                 Order::Pause | Order::Close => {
+                    self.status.tell(RoomState::Idle, refusing(order));
                     self.save_now();
                     self.orders.wait(order, SAVE_EVERY);
                 }
@@ -221,6 +222,16 @@ impl Recorder {
         }
         remove_empty(&self.waiting_dir);
         Ok(())
+    }
+}
+
+/// Why an encoder that calls now is refused, for those who look after it.
+const fn refusing(order: Order) -> &'static str {
+    match order {
+        Order::Close => {
+            "press and public are excluded: the encoder may call again once the meeting is reopened"
+        }
+        _ => "the meeting is adjourned: the encoder may call again once it is resumed",
     }
 }
 
