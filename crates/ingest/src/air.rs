@@ -142,17 +142,11 @@ impl Waiting {
         refused
     }
 
-    /// For how long the first one has to wait yet; none where nothing waits.
-    pub(crate) fn until_due(&self, delay: Duration, now: DateTime<Utc>) -> Option<Duration> {
-        let (entry, _) = self.entries.front()?;
-        let waited = now.signed_duration_since(entry.head.captured_at).to_std().unwrap_or_default();
-        Some(delay.saturating_sub(waited))
-    }
-
     /// The first one, once it has waited for so long.
     pub(crate) fn due(&self, delay: Duration, now: DateTime<Utc>) -> Option<Arc<Entry>> {
         let (entry, _) = self.entries.front()?;
-        (self.until_due(delay, now)? == Duration::ZERO).then(|| Arc::clone(entry))
+        let waited = now.signed_duration_since(entry.head.captured_at).to_std().unwrap_or_default();
+        (waited >= delay).then(|| Arc::clone(entry))
     }
 
     /// Takes `aired` off the list, if it is still the first.

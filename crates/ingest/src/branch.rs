@@ -18,7 +18,7 @@ use crate::{
 const VIDEO_FRAGMENT_MS: u64 = 1_800;
 const AUDIO_FRAGMENT_MS: u64 = 2_000;
 /// What players that are close to what happens fetch at once.
-const CHUNK_MS: u64 = 250;
+const CHUNK_MS: u64 = 400;
 /// How much a stream may be ahead of the other one in a badly interleaved file.
 const QUEUE_MS: u64 = 5_000;
 /// Media time and wall clock of a live source may drift apart by this much before the connection is given

@@ -13,9 +13,9 @@ use crate::{
 /// encoders whose key frames do not fit our two seconds well.
 const MIN_TARGET_DURATION_S: i64 = 3;
 
-/// Parts are a quarter of a second and what is left of the last picture.
-const MIN_PART_TARGET_US: i64 = 300_000;
-const HALF_A_PART_US: i64 = 125_000;
+/// Parts are four tenths of a second and what is left of the last picture.
+const MIN_PART_TARGET_US: i64 = 450_000;
+const HALF_A_PART_US: i64 = 200_000;
 /// How far players stay behind what happens, at least, in parts (RFC 8216bis, 4.4.3.8: three are advised).
 const HOLD_BACK_PARTS: f64 = 3.0;
 /// Delta playlists hold so much, in target durations: the least that the standard allows.

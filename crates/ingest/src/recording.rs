@@ -19,7 +19,7 @@ use crate::{
     timeline::Timeline,
 };
 
-/// How often what waits is judged, though nothing is due.
+/// How often what waits is judged, and what is due is aired.
 const JUDGE_EVERY: Duration = Duration::from_millis(250);
 /// How long to wait before a full disk is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -156,13 +156,19 @@ impl Inner {
     /// Until something is due, all is to be judged again, or the recording is closed: then it says so.
     fn wait(&self, air: &Air) -> bool {
         let queue = lock(&air.queue);
-        let until_due = queue.waiting.until_due(air.settings.delay, self.clock.now());
-        // Where nothing waits, only a push or the end wakes.
-        let pause = until_due.map_or(Duration::MAX, |until_due| until_due.min(JUDGE_EVERY));
-        if queue.closing || pause.is_zero() {
-            return queue.closing;
+        if queue.closing {
+            return true;
         }
-        let (queue, _) = air.changed.wait_timeout(queue, pause).unwrap_or_else(PoisonError::into_inner);
+        let queue = if queue.waiting.is_empty() {
+            air.changed.wait(queue).unwrap_or_else(PoisonError::into_inner)
+        } else if air.settings.delay.is_zero() {
+            queue
+        } else {
+            // Asking the database for each piece would cost more than writing it.
+            let is_open = |queue: &mut Queue| !queue.closing;
+            let waited = air.changed.wait_timeout_while(queue, JUDGE_EVERY, is_open);
+            waited.unwrap_or_else(PoisonError::into_inner).0
+        };
         queue.closing
     }
 

@@ -9,7 +9,8 @@ use std::{
 use anyhow::{Context, Result};
 use moothall_core::{Clock, MeetingId, MeetingState, RecordingId};
 use moothall_ingest::{
-    AirDelay, Exempt, Gate, Progress, RecordOptions, Recording as Open, Rendition, StopHandle, Timeline,
+    AirDelay, Ending, Exempt, Gate, Progress, RecordOptions, Recording as Open, Rendition, StopHandle,
+    Timeline,
 };
 use moothall_store::{Db, JobKind, Meeting, NewJob, Recording, RoomState, Secrets};
 use tokio::runtime::Handle;
@@ -128,6 +129,10 @@ impl Recorder {
                 }
                 tracing::info!(meeting = %slug, upto = %summary.end, "the connection ended");
                 self.memory.last_complaint.clear();
+                // Ended though nobody ordered it: a private session began, and the order is on its way.
+                if summary.ending == Ending::Stopped && !connection.is_stopped() {
+                    self.orders.wait(Order::Record, RETRY);
+                }
             }
             Err(error) => {
                 let complaint = format!("{error:#}");

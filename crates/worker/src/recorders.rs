@@ -19,9 +19,9 @@ use crate::{
     rooms::{self, Origin, RoomStatus},
 };
 
-/// How often the supervisor compares what shall be recorded with what is: a private session may wait no
-/// longer.
-const POLL: Duration = Duration::from_millis(250);
+/// How often the supervisor compares what shall be recorded with what is. A private session does not wait for
+/// it: what may not be aired ends its connection itself.
+const POLL: Duration = Duration::from_secs(1);
 /// Where Linux keeps files in memory.
 const MEMORY: &str = "/dev/shm";
 
