@@ -5,7 +5,10 @@ use std::{
     collections::{HashMap, VecDeque},
     io::{Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -28,6 +31,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(40);
 const LONGEST_WAIT: Duration = Duration::from_secs(6);
 /// Media kept in memory for each live recording: about half a minute of a generous stream.
 const MOST_RECENT_BYTES: usize = 32 << 20;
+/// The latest segments of both renditions with their parts.
+const MOST_RECENT_FILES: usize = 100;
 
 /// Recordings whose journals were read; each request reads on from where the last one stopped.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ struct Kept {
     timeline: Mutex<Timeline>,
     /// Bytes of the journal that were read.
     read: watch::Sender<u64>,
+    /// Whether the journal is looked at all the time, by one task.
+    watched: AtomicBool,
     /// Playlists by what they are, each with the state of the journal that it was written from.
     written: Mutex<HashMap<Playlist, (u64, Written)>>,
     recent: Mutex<Recent>,
@@ -132,20 +139,12 @@ impl Recordings {
             kept.wait_for(coming).await?;
             found = lock(&kept.timeline).find(rendition, &name).unwrap_or(Found::Nothing);
         }
-        let is_live = !lock(&kept.timeline).is_finished();
         match found {
-            Found::Whole(path) if is_live => {
-                let path_there = path.clone();
-                let bytes = tokio::task::spawn_blocking(move || read(&path, 0, None)).await?;
-                match bytes {
-                    Ok(bytes) => Ok(Media::Memory(kept.keep(rendition, name, bytes))),
-                    Err(_) => Ok(Media::File(path_there)),
-                }
-            }
             Found::Whole(path) => Ok(Media::File(path)),
-            Found::Part { path, offset, bytes } => {
-                let bytes = tokio::task::spawn_blocking(move || read(&path, offset, Some(bytes))).await??;
-                Ok(Media::Memory(kept.keep(rendition, name, bytes)))
+            Found::Piece { path, offset, bytes } => {
+                let bytes = tokio::task::spawn_blocking(move || read(&path, offset, bytes)).await??;
+                lock(&kept.recent).keep(rendition, name, bytes.clone());
+                Ok(Media::Memory(bytes))
             }
             Found::Coming | Found::Nothing => Ok(Media::Nothing),
         }
@@ -155,7 +154,7 @@ impl Recordings {
     async fn kept(&self, meeting: MeetingId) -> Result<Arc<Kept>> {
         let known = lock(&self.kept).get(&meeting).cloned();
         if let Some(kept) = &known
-            && kept.is_watched()
+            && kept.watched.load(Ordering::SeqCst)
         {
             return Ok(Arc::clone(kept));
         }
@@ -180,12 +179,7 @@ impl Kept {
         let timeline = Timeline::open(dir)?;
         let read = watch::Sender::new(timeline.journal_bytes());
         let (timeline, written, recent) = (Mutex::new(timeline), Mutex::default(), Mutex::default());
-        Ok(Self { timeline, read, written, recent })
-    }
-
-    /// Whether somebody waits, so that the journal is looked at all the time.
-    fn is_watched(&self) -> bool {
-        self.read.receiver_count() > 0
+        Ok(Self { timeline, read, watched: AtomicBool::new(false), written, recent })
     }
 
     /// Blocks.
@@ -203,9 +197,8 @@ impl Kept {
         if wished(&lock(&self.timeline)) {
             return Ok(());
         }
-        let is_first = !self.is_watched();
         let mut read = self.read.subscribe();
-        if is_first {
+        if !self.watched.swap(true, Ordering::SeqCst) {
             tokio::spawn(Arc::clone(self).watch());
         }
         let as_wished = read.wait_for(|_| wished(&lock(&self.timeline)));
@@ -216,14 +209,21 @@ impl Kept {
 
     /// Reads the journal on for as long as anybody waits.
     async fn watch(self: Arc<Self>) {
-        while self.is_watched() {
-            let kept = Arc::clone(&self);
-            match tokio::task::spawn_blocking(move || kept.refresh()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!("{error}"),
-                Err(error) => tracing::error!(%error, "reading a journal panicked"),
+        loop {
+            while self.read.receiver_count() > 0 {
+                let kept = Arc::clone(&self);
+                match tokio::task::spawn_blocking(move || kept.refresh()).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::warn!("{error}"),
+                    Err(error) => tracing::error!(%error, "reading a journal panicked"),
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            self.watched.store(false, Ordering::SeqCst);
+            // Who came just before that counts on this task, unless a new one was begun already.
+            if self.read.receiver_count() == 0 || self.watched.swap(true, Ordering::SeqCst) {
+                return;
+            }
         }
     }
 
@@ -246,11 +246,6 @@ impl Kept {
         lock(&self.written).insert(playlist, (read, written.clone()));
         Ok(written)
     }
-
-    fn keep(&self, rendition: Rendition, name: String, bytes: Bytes) -> Bytes {
-        lock(&self.recent).keep(rendition, name, bytes.clone());
-        bytes
-    }
 }
 
 impl Recent {
@@ -265,7 +260,7 @@ impl Recent {
         }
         self.bytes += bytes.len();
         self.files.push_back(((rendition, name), bytes));
-        while self.bytes > MOST_RECENT_BYTES
+        while (self.bytes > MOST_RECENT_BYTES || self.files.len() > MOST_RECENT_FILES)
             && let Some((_, oldest)) = self.files.pop_front()
         {
             self.bytes -= oldest.len();
@@ -273,12 +268,12 @@ impl Recent {
     }
 }
 
-/// So much of a file, or all of it from there.
-fn read(path: &Path, offset: u64, bytes: Option<u64>) -> std::io::Result<Bytes> {
+/// So much of a file.
+fn read(path: &Path, offset: u64, bytes: u64) -> std::io::Result<Bytes> {
     let mut file = std::fs::File::open(path)?;
     file.seek(SeekFrom::Start(offset))?;
     let mut read = Vec::new();
-    file.take(bytes.unwrap_or(MOST_RECENT_BYTES as u64)).read_to_end(&mut read)?;
+    file.take(bytes).read_to_end(&mut read)?;
     Ok(read.into())
 }
 
@@ -287,4 +282,24 @@ fn compressed(text: &str) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let written = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
     written.map(Bytes::from).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing ever comes, and many ask for it.
+    #[tokio::test]
+    async fn however_many_wait_one_task_looks() {
+        let temp = tempfile::tempdir().unwrap();
+        let kept = Arc::new(Kept::open(temp.path()).unwrap());
+        for _ in 0..20 {
+            // Each gives up before the task looks again.
+            let wait = kept.wait_for(|_| false);
+            assert!(tokio::time::timeout(LOOK_EVERY / 10, wait).await.is_err());
+        }
+        assert!(kept.watched.load(Ordering::SeqCst));
+        // This one, and the one of the task and of what it is reading now.
+        assert!(Arc::strong_count(&kept) <= 3, "{} hold it", Arc::strong_count(&kept));
+    }
 }

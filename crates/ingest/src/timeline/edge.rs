@@ -21,7 +21,8 @@ pub struct Part {
 pub enum Found {
     /// This file, which may be missing.
     Whole(PathBuf),
-    Part {
+    /// A part, or a segment that is close to now: so much of a file.
+    Piece {
         path: PathBuf,
         offset: u64,
         bytes: u64,
@@ -84,15 +85,25 @@ impl Timeline {
             let parts = self.parts(rendition, index);
             let is_open = self.segments(rendition).len() == index;
             return Ok(match parts.get(part) {
-                Some(part) => {
-                    Found::Part { path: self.file(rendition, &file)?, offset: part.offset, bytes: part.bytes }
-                }
+                Some(part) => Found::Piece {
+                    path: self.file(rendition, &file)?,
+                    offset: part.offset,
+                    bytes: part.bytes,
+                },
                 None if is_open && part == parts.len() => Found::Coming,
                 None => Found::Nothing,
             });
         }
+        let Some(index) = all.iter().rposition(|segment| segment.file == name) else {
+            return Ok(Found::Whole(path));
+        };
         // A segment that still grows must not be taken for the whole.
-        let is_open = self.open_segment(rendition).is_some_and(|open| open.file == name);
-        Ok(if is_open { Found::Nothing } else { Found::Whole(path) })
+        Ok(if index >= self.segments(rendition).len() {
+            Found::Nothing
+        } else if self.is_finished() || self.parts(rendition, index).is_empty() {
+            Found::Whole(path)
+        } else {
+            Found::Piece { path, offset: 0, bytes: all[index].bytes }
+        })
     }
 }
