@@ -32,8 +32,8 @@ pub struct Exempt {
     pub until: Option<DateTime<Utc>>,
 }
 
-/// Says what may be aired now. `None` means that nobody can say: everything waits.
-pub type Gate = Arc<dyn Fn() -> Option<Vec<Exempt>> + Send + Sync>;
+/// Says what may be aired now, or why nobody can say: then everything waits.
+pub type Gate = Arc<dyn Fn() -> Result<Vec<Exempt>, String> + Send + Sync>;
 
 /// How what is captured becomes public.
 #[derive(Clone)]
@@ -56,8 +56,10 @@ impl Head {
 
 /// Entries in the order of their capture.
 pub(crate) struct Waiting {
-    /// Where they are kept as well; none for a delay of nought, when nothing waits.
-    dir: Option<PathBuf>,
+    /// Where they are kept as well.
+    dir: PathBuf,
+    /// With a delay of nought nothing waits long enough to be worth it.
+    keeps_files: bool,
     entries: VecDeque<(Arc<Entry>, Option<PathBuf>)>,
     bytes: usize,
     next: u64,
@@ -66,16 +68,16 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// With what a killed recorder left in `dir`.
-    pub(crate) fn open(dir: Option<&Path>) -> io::Result<Self> {
+    /// With what a killed recorder left in `dir`, whatever its delay was.
+    pub(crate) fn open(dir: &Path, keeps_files: bool) -> io::Result<Self> {
         let mut waiting = Self {
-            dir: dir.map(Path::to_owned),
+            dir: dir.to_owned(),
+            keeps_files,
             entries: VecDeque::new(),
             bytes: 0,
             next: 0,
             refused_before: None,
         };
-        let Some(dir) = dir else { return Ok(waiting) };
         private_dir(dir)?;
         let mut files: Vec<PathBuf> =
             fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
@@ -109,14 +111,10 @@ impl Waiting {
         if self.bytes + entry.bytes.len() > MOST_WAITING_BYTES {
             return Err(RecordError::Held { mebibytes: self.bytes >> 20 });
         }
-        let file = match &self.dir {
-            Some(dir) => {
-                let file = dir.join(format!("{:012}.entry", self.next));
-                entry.write(&file).map_err(|source| RecordError::write(dir, source))?;
-                Some(file)
-            }
-            None => None,
-        };
+        let file = self.keeps_files.then(|| self.dir.join(format!("{:012}.entry", self.next)));
+        if let Some(file) = &file {
+            entry.write(file).map_err(|source| RecordError::write(&self.dir, source))?;
+        }
         self.next += 1;
         self.bytes += entry.bytes.len();
         self.entries.push_back((Arc::new(entry), file));
@@ -205,14 +203,14 @@ mod tests {
     fn what_waits_is_found_again_and_torn_files_are_not() {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("waiting");
-        let mut waiting = Waiting::open(Some(&dir)).unwrap();
+        let mut waiting = Waiting::open(&dir, true).unwrap();
         for captured in [3, 4, 5] {
             waiting.push(entry(0, captured)).unwrap();
         }
         drop(waiting);
         fs::write(dir.join("000000000009.entry"), b"torn").unwrap();
         fs::write(dir.join("000000000008.unfinished"), b"{}\n").unwrap();
-        let mut waiting = Waiting::open(Some(&dir)).unwrap();
+        let mut waiting = Waiting::open(&dir, true).unwrap();
         let first = waiting.due(Duration::ZERO, at(100)).unwrap();
         assert_eq!(*first, entry(0, 3));
         waiting.aired(&first);
@@ -224,7 +222,7 @@ mod tests {
     #[test]
     fn a_private_session_empties_the_list_and_ends_the_connection() {
         let temp = tempfile::tempdir().unwrap();
-        let mut waiting = Waiting::open(Some(temp.path())).unwrap();
+        let mut waiting = Waiting::open(temp.path(), true).unwrap();
         for captured in [3, 4, 5] {
             waiting.push(entry(0, captured)).unwrap();
         }

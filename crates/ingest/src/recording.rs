@@ -62,8 +62,7 @@ impl Recording {
         let shelf = Mutex::new(Shelf::open(dir)?);
         let air = match air {
             Some(settings) => {
-                let waiting_dir = (!settings.delay.is_zero()).then_some(settings.waiting_dir.as_path());
-                let waiting = Waiting::open(waiting_dir)
+                let waiting = Waiting::open(&settings.waiting_dir, !settings.delay.is_zero())
                     .map_err(|source| RecordError::write(&settings.waiting_dir, source))?;
                 let queue = Mutex::new(Queue { waiting, closing: false, trouble: None });
                 Some(Air { settings, queue, changed: Condvar::new() })
@@ -180,7 +179,8 @@ impl Inner {
         }
         // What becomes due after the gate was asked must wait until it is asked again.
         let asked_at = self.clock.now();
-        let spans = (air.settings.gate)().ok_or("the database does not say whether the meeting is public")?;
+        let spans = (air.settings.gate)()
+            .map_err(|error| format!("nobody can say whether the meeting is public: {error}"))?;
         if lock(&air.queue).waiting.judge(&spans, asked_at) {
             self.end_run().map_err(|error| error.to_string())?;
         }

@@ -119,7 +119,7 @@ impl Recorder {
         };
         let slug = self.meeting.slug.clone();
         let recorded = origin.source(&self.secrets).and_then(|source| {
-            Ok(recording.record(&source, &options, connection, |event| self.hear(&event))?)
+            Ok(recording.record(&source, &options, connection, |event| self.hear(&event, recording))?)
         });
         match recorded {
             Ok(summary) => {
@@ -155,14 +155,16 @@ impl Recorder {
     fn gate(&self) -> Gate {
         let (db, runtime, meeting) = (self.db.clone(), self.runtime.clone(), self.meeting.id);
         Arc::new(move || {
-            let spans = runtime.block_on(db.exempt_spans(meeting));
-            let spans = spans.inspect_err(|error| tracing::error!(%error, "cannot see whether it is public"));
-            Some(spans.ok()?.iter().map(|span| Exempt { from: span.from_at, until: span.until_at }).collect())
+            let spans = runtime.block_on(db.exempt_spans(meeting)).map_err(|error| error.to_string())?;
+            Ok(spans.iter().map(|span| Exempt { from: span.from_at, until: span.until_at }).collect())
         })
     }
 
-    fn hear(&mut self, event: &Progress) {
-        self.status.hear(event);
+    fn hear(&mut self, event: &Progress, recording: &Open) {
+        match recording.trouble() {
+            Some(trouble) => self.status.tell(RoomState::Failed, &trouble),
+            None => self.status.hear(event),
+        }
         match event {
             Progress::Listening { port } => {
                 tracing::info!(meeting = %self.meeting.slug, port, "waiting for an encoder");

@@ -103,10 +103,9 @@ impl Recorders {
             !recorder.thread.is_finished()
         });
         for Wanted { meeting, origin, order } in wanted {
-            // The port is free once who leaves it has left.
-            let is_taken = running.values().any(|other| origin.is_some() && other.origin == origin);
-            let has_nothing_to_do = order == Order::Record && origin.is_none();
-            if !running.contains_key(&meeting.id) && !is_taken && !has_nothing_to_do {
+            // The port is free once who leaves it has left. Only who records needs one.
+            let may_connect = || origin.is_some() && running.values().all(|other| other.origin != origin);
+            if !running.contains_key(&meeting.id) && (order != Order::Record || may_connect()) {
                 running.insert(meeting.id, self.start(meeting, origin, order));
             }
         }
