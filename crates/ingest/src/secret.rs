@@ -1,6 +1,7 @@
 //! What of a source's address is secret, so that the two can be kept apart.
 
 use moothall_core::Secret;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::source::{RtmpAddress, Source, SourceError, SrtAddress, SrtMode, bracketed, passphrase};
 
@@ -128,18 +129,11 @@ impl Source {
     }
 }
 
-/// RFC 3986, section 2.1: everything but unreserved characters.
+/// RFC 3986, section 2.3: everything else is encoded.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded += &format!("%{byte:02X}"),
-        }
-    }
-    encoded
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Who changed what.
 
+use std::fmt::Display;
+
 use chrono::{DateTime, Utc};
 use moothall_core::{CouncilId, UserId};
 use serde_json::Value;
@@ -25,6 +27,33 @@ pub struct AuditEntry {
     pub subject: String,
     pub before: Option<Json<Value>>,
     pub after: Option<Json<Value>>,
+}
+
+impl AuditEntry {
+    /// That somebody did something to a council's `subject`; what changed by it, if anything, is added by
+    /// [`AuditEntry::changed`].
+    pub fn new(
+        council: CouncilId,
+        by: Option<UserId>,
+        made_at: DateTime<Utc>,
+        action: &str,
+        subject: impl Display,
+    ) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            council_id: Some(council),
+            user_id: by,
+            made_at,
+            action: action.to_owned(),
+            subject: subject.to_string(),
+            before: None,
+            after: None,
+        }
+    }
+
+    pub fn changed(self, before: impl Into<Option<Value>>, after: impl Into<Option<Value>>) -> Self {
+        Self { before: before.into().map(Json), after: after.into().map(Json), ..self }
+    }
 }
 
 statements! {

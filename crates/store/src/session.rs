@@ -4,7 +4,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use moothall_core::{MeetingId, MeetingState, SpanId, StateError, UserId};
 use serde_json::{Value, json};
 use sqlx::FromRow;
-use uuid::Uuid;
 
 use crate::{
     AuditEntry, Db, Meeting, StoreError, Tx,
@@ -163,16 +162,7 @@ impl Tx {
         before: Value,
         after: Value,
     ) -> Result<()> {
-        self.audit(&AuditEntry {
-            id: Uuid::now_v7(),
-            council_id: Some(meeting.council_id),
-            user_id: by,
-            made_at: now,
-            action: action.to_owned(),
-            subject: meeting.id.to_string(),
-            before: Some(before.into()),
-            after: Some(after.into()),
-        })
-        .await
+        let entry = AuditEntry::new(meeting.council_id, by, now, action, meeting.id);
+        self.audit(&entry.changed(before, after)).await
     }
 }

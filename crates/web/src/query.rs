@@ -77,9 +77,11 @@ impl Pairs {
 
     /// `/search?q=a+b`, or only the path where there is nothing to ask.
     pub fn address(&self, path: &str) -> String {
-        let pairs: Vec<String> =
-            self.0.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
+        if self.0.is_empty() {
+            return path.to_owned();
+        }
+        let start = path.len() + 1;
+        form_urlencoded::Serializer::for_suffix(format!("{path}?"), start).extend_pairs(&self.0).finish()
     }
 
     /// The page asked for, from 1; whatever is no number is the first.
@@ -114,19 +116,6 @@ impl Pairs {
             page: self.page(),
         })
     }
-}
-
-/// As a form does (application/x-www-form-urlencoded, URL Standard, section 5.2).
-fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b' ' => encoded.push('+'),
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => encoded.push(byte.into()),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -3,20 +3,14 @@
 use moothall_tests::{Home, MINUTE, Server, ffmpeg, ffprobe, until};
 
 use crate::{
-    fixtures::{SLUG, import_meeting, meeting_id},
+    fixtures::{SLUG, import_film, meeting_id},
     media::duration_ms,
 };
 
 /// A film of the meeting's length with its captions, and pictures of it.
 fn filmed() -> (Home, Server, String) {
     let home = Home::new();
-    let film = home.path("film.mp4");
-    ffmpeg(
-        "-f lavfi -i testsrc=size=320x180:rate=10:duration=70 -f lavfi -i sine=frequency=440:duration=70 \
-         -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 20 -c:a aac",
-        &film,
-    );
-    import_meeting(&home, &format!("--media {}", film.display())).ok();
+    import_film(&home).ok();
     let server = home.serve();
     let media = format!("/media/{}", meeting_id(&server));
     until("the pictures of the recording", MINUTE, || {

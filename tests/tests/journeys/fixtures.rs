@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use moothall_tests::{Home, Server, Told};
+use moothall_tests::{Home, Server, Told, ffmpeg};
 
 pub const SLUG: &str = "planning-committee-2026-02-26";
 
@@ -21,6 +21,17 @@ pub fn import_meeting(home: &Home, more: &str) -> Told {
         part("speakers.csv"),
         part("captions.vtt")
     ))
+}
+
+/// The meeting with a film of its length.
+pub fn import_film(home: &Home) -> Told {
+    let film = home.path("film.mp4");
+    ffmpeg(
+        "-f lavfi -i testsrc=size=320x180:rate=10:duration=70 -f lavfi -i sine=frequency=440:duration=70 \
+         -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 20 -c:a aac",
+        &film,
+    );
+    import_meeting(home, &format!("--media {}", film.display()))
 }
 
 /// `{meeting id}`, for addresses of media.

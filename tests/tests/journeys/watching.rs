@@ -1,21 +1,15 @@
 //! What a visitor sees and presses, in a real browser.
 
 use moothall_tests::{
-    Browser, Encoder, Home, MINUTE, Picture, SECOND, Server, ffmpeg, free_port, models_dir, speech, until,
+    Browser, Encoder, Home, MINUTE, Picture, SECOND, Server, free_port, models_dir, speech, until,
 };
 
-use crate::fixtures::{SLUG, import_meeting};
+use crate::fixtures::{SLUG, import_film};
 
 /// A film of the meeting's length, with its captions.
 fn archived() -> (Home, Server) {
     let home = Home::new();
-    let film = home.path("film.mp4");
-    ffmpeg(
-        "-f lavfi -i testsrc=size=320x180:rate=10:duration=70 -f lavfi -i sine=frequency=440:duration=70 \
-         -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 20 -c:a aac",
-        &film,
-    );
-    import_meeting(&home, &format!("--media {}", film.display())).ok();
+    import_film(&home).ok();
     let server = home.serve();
     server.found("q=heron");
     (home, server)

@@ -243,17 +243,8 @@ impl Change {
         before: Option<Value>,
         after: Option<Value>,
     ) -> Result<()> {
-        let entry = AuditEntry {
-            id: uuid::Uuid::now_v7(),
-            council_id: Some(room.council_id),
-            user_id: None,
-            made_at: Clock::System.now(),
-            action: action.to_owned(),
-            subject: room.id.to_string(),
-            before: before.map(Into::into),
-            after: after.map(Into::into),
-        };
-        Ok(self.tx.audit(&entry).await?)
+        let entry = AuditEntry::new(room.council_id, None, Clock::System.now(), action, room.id);
+        Ok(self.tx.audit(&entry.changed(before, after)).await?)
     }
 }
 

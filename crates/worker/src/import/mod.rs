@@ -15,8 +15,6 @@ use moothall_core::{Clock, MeetingId, MeetingState, slugify};
 use moothall_ingest::Source;
 use moothall_store::{AuditEntry, Council, Db, Meeting, Tx};
 use serde_json::json;
-use sqlx::types::Json;
-use uuid::Uuid;
 
 /// What to import; every file is optional.
 #[derive(Debug, Clone)]
@@ -123,17 +121,9 @@ pub async fn import_meeting(
         publish(&mut tx, &mut report).await?;
     }
     if !report.unchanged {
-        tx.audit(&AuditEntry {
-            id: Uuid::now_v7(),
-            council_id: Some(council.id),
-            user_id: None,
-            made_at: now,
-            action: "meeting.import".to_owned(),
-            subject: report.meeting.id.to_string(),
-            before: None,
-            after: Some(Json(json!({ "slug": report.meeting.slug, "done": report.done }))),
-        })
-        .await?;
+        let after = json!({ "slug": report.meeting.slug, "done": report.done });
+        let entry = AuditEntry::new(council.id, None, now, "meeting.import", report.meeting.id);
+        tx.audit(&entry.changed(None, after)).await?;
     }
     tx.commit().await?;
     if let Some(file) = &request.media {
