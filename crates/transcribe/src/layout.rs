@@ -68,14 +68,15 @@ const BINDING: [&str; 24] = [
 ///
 /// `words` are in order of time. `breaks` are moments at which the speaker changes: no caption goes across one,
 /// and a word belongs to the side on which its middle is. A caption is longer than two lines only where a
-/// single word is, and stands shorter than [`SHORTEST_MS`] only where the next one follows at once.
-pub fn captions(words: &[Word], breaks: &[MediaTime]) -> Vec<Caption> {
+/// single word is, and stands shorter than [`SHORTEST_MS`] only where the next one follows at once or where the
+/// sound is over, at `end`.
+pub fn captions(words: &[Word], breaks: &[MediaTime], end: MediaTime) -> Vec<Caption> {
     let mut captions: Vec<Caption> = Vec::new();
     let mut from = 0;
     for to in 1..=words.len() {
         if to == words.len() || apart(&words[to - 1], &words[to], breaks) {
             let next = words.get(to).map(|word| word.start_ms);
-            captions.extend(cut_run(&words[from..to], next));
+            captions.extend(cut_run(&words[from..to], next, end));
             from = to;
         }
     }
@@ -93,8 +94,8 @@ fn apart(last: &Word, next: &Word, breaks: &[MediaTime]) -> bool {
 }
 
 /// Cuts words that belong together at the places that cost least in sum.
-/// `next` is when the first word after them begins.
-fn cut_run(words: &[Word], next: Option<MediaTime>) -> Vec<Caption> {
+/// `next` is when the first word after them begins, `sound_end` where no sound is left.
+fn cut_run(words: &[Word], next: Option<MediaTime>, sound_end: MediaTime) -> Vec<Caption> {
     // best[i]: the least cost of cutting the first i words, and where the last of those captions begins.
     let mut best: Vec<(i64, usize)> = vec![(0, 0)];
     for end in 1..=words.len() {
@@ -120,7 +121,7 @@ fn cut_run(words: &[Word], next: Option<MediaTime>) -> Vec<Caption> {
     cuts.windows(2)
         .map(|cut| {
             let begins = words.get(cut[1]).map(|word| word.start_ms).or(next);
-            caption(&words[cut[0]..cut[1]], begins)
+            caption(&words[cut[0]..cut[1]], begins, sound_end)
         })
         .collect()
 }
@@ -194,11 +195,11 @@ fn join(words: &[Word]) -> String {
     words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// `next` is when the first word after this caption begins.
-fn caption(words: &[Word], next: Option<MediaTime>) -> Caption {
+/// `next` is when the first word after this caption begins, `sound_end` where no sound is left.
+fn caption(words: &[Word], next: Option<MediaTime>, sound_end: MediaTime) -> Caption {
     let (start_ms, said_ms) = (words[0].start_ms, words[words.len() - 1].end_ms);
     let latest_ms = next.unwrap_or(MediaTime::MAX).min(start_ms + LONGEST_MS);
-    let end_ms = said_ms.max(start_ms + SHORTEST_MS).min(latest_ms);
+    let end_ms = said_ms.max((start_ms + SHORTEST_MS).min(sound_end)).min(latest_ms);
     let confidence = words.iter().map(|word| word.confidence).sum::<f32>() / words.len() as f32;
     Caption {
         start_ms,
@@ -246,7 +247,7 @@ mod tests {
     fn breaks_at_sentences_and_clauses() {
         let text = "Good evening and welcome to the planning committee. The first item is the minutes of the last \
                     meeting, which were sent to members on Friday with the rest of the papers. Are they agreed?";
-        insta::assert_snapshot!(texts(&captions(&words(text), &[])).join("\n---\n"), @r"
+        insta::assert_snapshot!(texts(&captions(&words(text), &[], MediaTime::MAX)).join("\n---\n"), @r"
         Good evening and welcome
         to the planning committee.
         ---
@@ -262,7 +263,7 @@ mod tests {
     fn a_caption_keeps_to_one_speaker_and_to_one_side_of_a_silence() {
         let said = words("Is that agreed? Agreed. Thank you. | Item two.");
         let change = said[3].start_ms;
-        let cut = captions(&said, &[change, change + 330]);
+        let cut = captions(&said, &[change, change + 330], MediaTime::MAX);
         assert_eq!(texts(&cut), ["Is that agreed?", "Agreed.", "Thank you.", "Item two."]);
         // There is no room for a second of "Agreed.", but there is for one after the last words.
         assert_eq!(cut[1].end_ms, cut[2].start_ms);
@@ -272,8 +273,16 @@ mod tests {
     #[test]
     fn one_endless_word_stands_alone() {
         let long = "a".repeat(60);
-        let cut = captions(&words(&format!("So {long} indeed")), &[]);
+        let cut = captions(&words(&format!("So {long} indeed")), &[], MediaTime::MAX);
         assert_eq!(texts(&cut), ["So", long.as_str(), "indeed"]);
+    }
+
+    #[test]
+    fn no_caption_stands_after_the_sound_is_over() {
+        let said = words("Thank you.");
+        let end = said[1].end_ms + 50;
+        assert_eq!(captions(&said, &[], end)[0].end_ms, end);
+        assert_eq!(captions(&said, &[], said[1].start_ms)[0].end_ms, said[1].end_ms, "but while it is said");
     }
 
     fn any_words() -> impl Strategy<Value = Vec<Word>> {
@@ -300,9 +309,11 @@ mod tests {
         fn nothing_is_lost_and_all_limits_hold(
             words in any_words(),
             breaks in prop::collection::vec(0_i64..60_000, 0..8),
+            silence_ms in 0_i64..3_000,
         ) {
             let breaks: Vec<MediaTime> = breaks.into_iter().map(MediaTime::from_ms).collect();
-            let captions = captions(&words, &breaks);
+            let end = words.last().map_or(MediaTime::ZERO, |word| word.end_ms) + silence_ms;
+            let captions = captions(&words, &breaks, end);
             let kept: Vec<Word> = captions.iter().flat_map(|caption| caption.words.clone()).collect();
             prop_assert_eq!(&kept, &words);
             for (index, caption) in captions.iter().enumerate() {
@@ -314,7 +325,9 @@ mod tests {
                 let length_ms = caption.end_ms - caption.start_ms;
                 prop_assert!(0 < length_ms && length_ms <= LONGEST_MS);
                 let next = captions.get(index + 1);
-                prop_assert!(length_ms >= SHORTEST_MS || next.is_some_and(|next| next.start_ms == caption.end_ms));
+                let cut_short_at = next.map_or(end, |next| next.start_ms);
+                prop_assert!(length_ms >= SHORTEST_MS || caption.end_ms == cut_short_at);
+                prop_assert!(caption.end_ms <= end);
                 prop_assert!(next.is_none_or(|next| caption.end_ms <= next.start_ms));
                 for pair in caption.words.windows(2) {
                     prop_assert!(pair[1].start_ms - pair[0].end_ms <= LONGEST_SILENCE_MS);

@@ -129,6 +129,7 @@ impl<'a> Stream<'a> {
                 },
             )?;
         }
+        let sound_end = self.position + duration_ms;
         let finished_samples = (finished_ms as usize * SAMPLES_PER_MS).min(self.pending.len());
         self.pending.drain(..finished_samples);
         if is_end {
@@ -136,7 +137,7 @@ impl<'a> Stream<'a> {
         }
         self.position = self.position + finished_ms;
         (self.progress)(self.position);
-        Ok(layout::captions(&words, &self.breaks))
+        Ok(layout::captions(&words, &self.breaks, sound_end))
     }
 
     /// Found out once, from the longest window of the first speech.
