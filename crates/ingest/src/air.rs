@@ -1,22 +1,22 @@
 //! What is captured and not yet aired: held back for the room's air delay, and thrown away where the public
 //! is excluded.
 //!
-//! Until then it lies in memory, and beside that in a folder which is in memory too, so that a killed
-//! recorder finds it again and no disk has ever seen what must not be kept.
+//! Until then it lies in memory: see [`crate::spool`] for what outlives the process.
 
 use std::{
     collections::VecDeque,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     entry::{Entry, Head},
     record::RecordError,
+    spool::Spool,
     timeline::Timeline,
 };
 
@@ -39,8 +39,9 @@ pub type Gate = Arc<dyn Fn() -> Result<Vec<Exempt>, String> + Send + Sync>;
 #[derive(Clone)]
 pub struct AirDelay {
     pub delay: Duration,
-    /// A folder in memory (`tmpfs`) for what waits. Its files hold what may yet turn out to be exempt.
-    pub waiting_dir: PathBuf,
+    /// A folder in memory (`tmpfs`) for what waits, if there is any. Its files hold what may yet turn out to
+    /// be exempt.
+    pub waiting_dir: Option<PathBuf>,
     pub gate: Gate,
 }
 
@@ -52,99 +53,80 @@ impl Head {
             self.captured_at <= span.from || span.until.is_some_and(|until| self.connected_at >= until)
         })
     }
+
+    /// Whether it has waited for so long. What was captured after `now` has not, with a delay of nought either.
+    fn is_due(&self, delay: Duration, now: DateTime<Utc>) -> bool {
+        let delay = TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
+        now.signed_duration_since(self.captured_at) >= delay
+    }
 }
 
 /// Entries in the order of their capture.
 pub(crate) struct Waiting {
-    /// Where they are kept as well.
-    dir: PathBuf,
-    /// With a delay of nought nothing waits long enough to be worth it.
-    keeps_files: bool,
+    spool: Spool,
     entries: VecDeque<(Arc<Entry>, Option<PathBuf>)>,
     bytes: usize,
-    next: u64,
-    /// Connections from before this brought something exempt: they bring nothing any more.
-    refused_before: Option<DateTime<Utc>>,
+    /// Connections that brought something exempt, by when they were made: they bring nothing any more.
+    refused: Vec<DateTime<Utc>>,
 }
 
 impl Waiting {
     /// With what a killed recorder left in `dir`, whatever its delay was.
-    pub(crate) fn open(dir: &Path, keeps_files: bool) -> io::Result<Self> {
-        let mut waiting = Self {
-            dir: dir.to_owned(),
-            keeps_files,
-            entries: VecDeque::new(),
-            bytes: 0,
-            next: 0,
-            refused_before: None,
-        };
-        private_dir(dir)?;
-        let mut files: Vec<PathBuf> =
-            fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
-        files.sort();
-        for file in files {
-            let number: Option<u64> =
-                file.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-            let whole = file.extension().is_some_and(|extension| extension == "entry");
-            match (number, Entry::read(&file)) {
-                (Some(number), Ok(entry)) if whole => {
-                    waiting.next = u64::max(waiting.next, number + 1);
-                    waiting.bytes += entry.bytes.len();
-                    waiting.entries.push_back((Arc::new(entry), Some(file)));
-                }
-                _ => fs::remove_file(&file)?,
-            }
-        }
-        Ok(waiting)
+    pub(crate) fn open(dir: Option<&Path>) -> Self {
+        let (spool, left) = Spool::open(dir);
+        let bytes = left.iter().map(|(entry, _)| entry.bytes.len()).sum();
+        let entries = left.into_iter().map(|(entry, file)| (Arc::new(entry), Some(file))).collect();
+        Self { spool, entries, bytes, refused: Vec::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
+    /// Whether something waits that came over a connection that brings nothing any more.
+    pub(crate) fn holds_refused(&self) -> bool {
+        self.entries.iter().any(|(entry, _)| self.refused.contains(&entry.head.connected_at))
+    }
+
     /// # Errors
     /// [`RecordError::Exempt`] when the connection must end, [`RecordError::Held`] when too much waits.
     pub(crate) fn push(&mut self, entry: Entry) -> Result<(), RecordError> {
-        if self.refused_before.is_some_and(|before| entry.head.connected_at <= before) {
+        if self.refused.contains(&entry.head.connected_at) {
             return Err(RecordError::Exempt);
         }
         if self.bytes + entry.bytes.len() > MOST_WAITING_BYTES {
             return Err(RecordError::Held { mebibytes: self.bytes >> 20 });
         }
-        let file = self.keeps_files.then(|| self.dir.join(format!("{:012}.entry", self.next)));
-        if let Some(file) = &file {
-            entry.write(file).map_err(|source| RecordError::write(&self.dir, source))?;
-        }
-        self.next += 1;
+        let file = self.spool.keep(&entry);
         self.bytes += entry.bytes.len();
         self.entries.push_back((Arc::new(entry), file));
         Ok(())
     }
 
-    /// Throws away what may not be aired; says whether there was any.
-    pub(crate) fn judge(&mut self, spans: &[Exempt], now: DateTime<Utc>) -> bool {
+    /// Throws away what may not be aired; says whether there was any. While the public is excluded that is
+    /// also what was not `due` yet, should the delay have been another when the clerk acted.
+    pub(crate) fn judge(&mut self, spans: &[Exempt], delay: Duration, now: DateTime<Utc>) -> bool {
         let before = self.entries.len();
-        let bytes = &mut self.bytes;
-        self.entries.retain(|(entry, file)| {
-            let may = entry.head.may_be_aired(spans);
+        let is_closed = spans.iter().any(|span| span.until.is_none());
+        let Self { entries, bytes, refused, .. } = self;
+        entries.retain(|(entry, file)| {
+            let may = entry.head.may_be_aired(spans) && (!is_closed || entry.head.is_due(delay, now));
             if !may {
                 *bytes -= entry.bytes.len();
                 remove(file.as_deref());
+                if !refused.contains(&entry.head.connected_at) {
+                    refused.push(entry.head.connected_at);
+                }
             }
             may
         });
-        let refused = self.entries.len() < before;
-        if refused {
-            self.refused_before = Some(now);
-        }
-        refused
+        entries.len() < before
     }
 
     /// The first one, once it has waited for so long.
     pub(crate) fn due(&self, delay: Duration, now: DateTime<Utc>) -> Option<Arc<Entry>> {
         let (entry, _) = self.entries.front()?;
-        let waited = now.signed_duration_since(entry.head.captured_at).to_std().unwrap_or_default();
-        (waited >= delay).then(|| Arc::clone(entry))
+        entry.head.is_due(delay, now).then(|| Arc::clone(entry))
     }
 
     /// Takes `aired` off the list, if it is still the first.
@@ -164,12 +146,6 @@ impl Waiting {
     }
 }
 
-/// Only this program's user may look into it.
-fn private_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
 fn remove(file: Option<&Path>) {
     if let Some(file) = file
         && let Err(error) = fs::remove_file(file)
@@ -186,6 +162,8 @@ mod tests {
     use super::*;
     use crate::journal::Line;
 
+    const TEN_SECONDS: Duration = Duration::from_secs(10);
+
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
     }
@@ -200,38 +178,51 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_found_again_and_torn_files_are_not() {
+    fn what_waits_is_found_again_and_aired_when_it_is_due() {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("waiting");
-        let mut waiting = Waiting::open(&dir, true).unwrap();
+        let mut waiting = Waiting::open(Some(&dir));
         for captured in [3, 4, 5] {
             waiting.push(entry(0, captured)).unwrap();
         }
         drop(waiting);
-        fs::write(dir.join("000000000009.entry"), b"torn").unwrap();
-        fs::write(dir.join("000000000008.unfinished"), b"{}\n").unwrap();
-        let mut waiting = Waiting::open(&dir, true).unwrap();
+        let mut waiting = Waiting::open(Some(&dir));
+        assert!(waiting.due(Duration::ZERO, at(2)).is_none(), "what came after the gate was asked");
         let first = waiting.due(Duration::ZERO, at(100)).unwrap();
         assert_eq!(*first, entry(0, 3));
         waiting.aired(&first);
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 2);
-        assert!(waiting.due(Duration::from_secs(10), at(13)).is_none());
-        assert!(waiting.due(Duration::from_secs(10), at(14)).is_some());
+        assert!(waiting.due(TEN_SECONDS, at(13)).is_none());
+        assert!(waiting.due(TEN_SECONDS, at(14)).is_some());
     }
 
     #[test]
     fn a_private_session_empties_the_list_and_ends_the_connection() {
         let temp = tempfile::tempdir().unwrap();
-        let mut waiting = Waiting::open(temp.path(), true).unwrap();
+        let dir = temp.path().join("waiting");
+        let mut waiting = Waiting::open(Some(&dir));
         for captured in [3, 4, 5] {
             waiting.push(entry(0, captured)).unwrap();
         }
         let closed = Exempt { from: at(3), until: None };
-        assert!(waiting.judge(&[closed], at(13)));
-        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1, "what came before it stays");
+        assert!(waiting.judge(&[closed], TEN_SECONDS, at(13)));
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "what came before it stays");
         assert!(matches!(waiting.push(entry(0, 14)), Err(RecordError::Exempt)));
+        assert!(waiting.holds_refused());
         waiting.push(entry(20, 21)).unwrap();
-        assert!(!waiting.judge(&[Exempt { until: Some(at(20)), ..closed }], at(22)));
+        assert!(!waiting.judge(&[Exempt { until: Some(at(20)), ..closed }], TEN_SECONDS, at(22)));
+    }
+
+    #[test]
+    fn what_is_not_aired_when_the_doors_close_goes_whatever_the_delay_was_then() {
+        let mut waiting = Waiting::open(None);
+        for captured in [3, 14] {
+            waiting.push(entry(0, captured)).unwrap();
+        }
+        // The clerk acted at 15 with a delay of nought in the database, while the recorder still waits for ten.
+        assert!(waiting.judge(&[Exempt { from: at(15), until: None }], TEN_SECONDS, at(15)));
+        assert_eq!(*waiting.due(TEN_SECONDS, at(15)).unwrap(), entry(0, 3));
+        assert_eq!(waiting.entries.len(), 1);
     }
 
     proptest! {

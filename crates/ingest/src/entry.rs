@@ -1,11 +1,16 @@
 //! What is on its way from the muxer to the disk.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::journal::Line;
+use crate::journal::{Line, is_media_file_name};
 
 /// A line for the journal, and the bytes that it tells of.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,8 +23,8 @@ pub(crate) struct Entry {
 pub(crate) struct Head {
     /// When it left the muxer, by the wall clock: nothing in it was captured later.
     pub captured_at: DateTime<Utc>,
-    /// When the recorder began to listen to the connection that it comes from: nothing in it was captured
-    /// earlier.
+    /// When the recorder began to listen to the connection that it comes from, less what such a source may
+    /// have kept from before: nothing in it was captured earlier.
     pub connected_at: DateTime<Utc>,
     pub line: Line,
 }
@@ -32,15 +37,31 @@ impl Entry {
         file.extend_from_slice(&self.bytes);
         // Either the whole file is there after a crash or none.
         let unfinished = path.with_extension("unfinished");
-        fs::write(&unfinished, file)?;
-        fs::rename(unfinished, path)
+        let written =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished);
+        let written = written.and_then(|mut new| new.write_all(&file));
+        let written = written.and_then(|()| fs::rename(&unfinished, path));
+        if written.is_err() {
+            // Half of what may be exempt must not stay behind.
+            let _ = fs::remove_file(&unfinished);
+        }
+        written
     }
 
     pub(crate) fn read(path: &Path) -> io::Result<Self> {
         let mut file = fs::read(path)?;
-        let end = file.iter().position(|byte| *byte == b'\n').ok_or(io::ErrorKind::UnexpectedEof)?;
+        let end = file.iter().position(|byte| *byte == b'\n').ok_or(ErrorKind::UnexpectedEof)?;
         let bytes = file.split_off(end + 1);
-        Ok(Self { head: serde_json::from_slice(&file)?, bytes })
+        let head: Head = serde_json::from_slice(&file)?;
+        let names: &[&String] = match &head.line {
+            Line::Init { file, .. } => &[file],
+            Line::Chunk { file, init, .. } => &[file, init],
+            _ => &[],
+        };
+        if !names.iter().all(|name| is_media_file_name(name)) {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        Ok(Self { head, bytes })
     }
 }
 
@@ -59,5 +80,9 @@ mod tests {
         assert_eq!(Entry::read(&path).unwrap(), entry);
         fs::write(&path, b"torn").unwrap();
         assert!(Entry::read(&path).is_err());
+        let (rendition, codec) = (crate::journal::Rendition::Audio, "mp4a.40.2".to_owned());
+        let line = Line::Init { rendition, file: "../../x.mp4".to_owned(), codec, width: None, height: None };
+        Entry { head: Head { line, ..entry.head }, bytes: Vec::new() }.write(&path).unwrap();
+        assert!(Entry::read(&path).is_err(), "a file outside of the recording");
     }
 }

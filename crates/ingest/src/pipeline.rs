@@ -19,6 +19,7 @@ use crate::{
     reach::Reach,
     record::RecordError,
     source::Source,
+    srt_desk::Seat,
 };
 
 /// Some seconds of a stream.
@@ -32,11 +33,13 @@ pub(crate) struct Input {
     /// Linked one after the other; the last one shows the streams.
     elements: Vec<gst::Element>,
     pub attendant: Option<Attendant>,
+    /// Where it shares a port with others.
+    pub seat: Option<Seat>,
 }
 
 impl Input {
     pub(crate) fn new<const N: usize>(elements: [gst::Element; N]) -> Self {
-        Self { elements: elements.into(), attendant: None }
+        Self { elements: elements.into(), attendant: None, seat: None }
     }
 
     fn of(source: &Source, reach: Reach, events: &Sender<Event>) -> Result<Self, RecordError> {
@@ -57,6 +60,7 @@ pub(crate) struct Connection {
     branches: Branches,
     /// Dropped after the pipeline is stopped, which lets go of a thread that waits for room in it.
     _attendant: Option<Attendant>,
+    _seat: Option<Seat>,
 }
 
 impl Drop for Connection {
@@ -71,7 +75,7 @@ impl Connection {
     /// The source's own elements, and a branch for each stream that shows up behind them.
     pub(crate) fn new(source: &Source, reach: Reach, shared: &Arc<Shared>) -> Result<Self, RecordError> {
         let pipeline = gst::Pipeline::new();
-        let Input { elements, attendant } = Input::of(source, reach, &shared.events)?;
+        let Input { elements, attendant, seat } = Input::of(source, reach, &shared.events)?;
         pipeline.add_many(&elements).map_err(RecordError::pipeline)?;
         gst::Element::link_many(&elements).map_err(RecordError::pipeline)?;
         let branches = Arc::new(Mutex::new(Vec::new()));
@@ -96,7 +100,7 @@ impl Connection {
                 _ => streams.take_from(splitter),
             }
         }
-        Ok(Self { pipeline, branches, _attendant: attendant })
+        Ok(Self { pipeline, branches, _attendant: attendant, _seat: seat })
     }
 
     /// Tells every branch that nothing more comes, so that the muxers give what they hold; gives how many

@@ -202,12 +202,11 @@ fn write(timeline: &Timeline, rendition: Rendition, skipped: usize) -> Result<St
 fn head(timeline: &Timeline, segment: &Segment, before: Option<&Segment>) -> String {
     let mut text = String::new();
     if let Some(before) = before {
-        // One for each run between, so that players count the same in both renditions even where one of
-        // them has nothing of a run.
+        // One for each run between, and for nothing else, so that players count the same in both renditions:
+        // even where one of them has nothing of a run, or another resolution from here on.
         let runs = segment.discontinuity_sequence.saturating_sub(before.discontinuity_sequence);
         // No meeting reconnects more often than the bound; a broken journal may say so.
-        let count = runs.max(u32::from(segment.discontinuity || segment.init != before.init)).min(1_000);
-        for _ in 0..count {
+        for _ in 0..runs.min(1_000) {
             text.push_str("#EXT-X-DISCONTINUITY\n");
         }
     }

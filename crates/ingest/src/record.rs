@@ -125,6 +125,8 @@ pub enum RecordError {
     NotMedia { path: PathBuf, reason: String },
     #[error("port {port} is in use: stop the other program, or give another port in the source's address")]
     PortInUse { port: u16 },
+    #[error("another room waits at port {port} for the stream id {stream_id} already: give this one another")]
+    StreamIdInUse { stream_id: String, port: u16 },
     #[error("cannot listen at {address}: {reason}")]
     Listen { address: String, reason: String },
     #[error("cannot connect to {address}: {reason}: {remedy}")]
@@ -170,7 +172,9 @@ pub enum RecordError {
     #[error("a chunk came before its run began")]
     NotBegun,
     /// No failure of the recording: what a connection brings after a private session began is not taken.
-    #[error("press and public are excluded: the connection was ended")]
+    #[error(
+        "press and public are excluded, or were when this began: the connection was ended, and the encoder may call again once the meeting is reopened"
+    )]
     Exempt,
     #[error("{mebibytes} MiB wait to be written and there is no room for more: see what was said before")]
     Held { mebibytes: usize },
@@ -224,7 +228,7 @@ impl Recording {
             Base::File(options.file_epoch)
         };
         let (events, received) = mpsc::channel();
-        let writer = Writer::new(self.inner.timeline(), options.clock.now());
+        let writer = Writer::new(self.inner.timeline(), options.clock.now() - source.backlog());
         let shared = Arc::new(Shared {
             clock: options.clock.clone(),
             recording: Arc::clone(&self.inner),
@@ -261,7 +265,7 @@ impl Recording {
             Err(error @ (RecordError::Drift { .. } | RecordError::Restarted)) => {
                 (Ending::Broken, vec![error.to_string()])
             }
-            Err(RecordError::Exempt) => (Ending::Stopped, Vec::new()),
+            Err(error @ RecordError::Exempt) => (Ending::Stopped, vec![error.to_string()]),
             ended => ended?,
         };
         match stopped {

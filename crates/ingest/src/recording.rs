@@ -16,6 +16,7 @@ use crate::{
     journal::Line,
     record::RecordError,
     shelf::Shelf,
+    source::Source,
     timeline::Timeline,
 };
 
@@ -45,6 +46,8 @@ struct Air {
 struct Queue {
     waiting: Waiting,
     closing: bool,
+    /// A connection was refused for a private session; its run is over once what may be aired of it is.
+    cut_off: bool,
     trouble: Option<String>,
 }
 
@@ -62,9 +65,8 @@ impl Recording {
         let shelf = Mutex::new(Shelf::open(dir)?);
         let air = match air {
             Some(settings) => {
-                let waiting = Waiting::open(&settings.waiting_dir, !settings.delay.is_zero())
-                    .map_err(|source| RecordError::write(&settings.waiting_dir, source))?;
-                let queue = Mutex::new(Queue { waiting, closing: false, trouble: None });
+                let waiting = Waiting::open(settings.waiting_dir.as_deref());
+                let queue = Mutex::new(Queue { waiting, closing: false, cut_off: false, trouble: None });
                 Some(Air { settings, queue, changed: Condvar::new() })
             }
             None => None,
@@ -80,6 +82,17 @@ impl Recording {
     /// Whether everything that was captured is aired or thrown away.
     pub fn is_aired(&self) -> bool {
         self.inner.air.as_ref().is_none_or(|air| lock(&air.queue).waiting.is_empty())
+    }
+
+    /// How long to wait before `source` is connected to, so that nothing which it kept from a private session
+    /// comes with it.
+    pub fn wait_before_connecting(&self, source: &Source) -> Duration {
+        let Some(air) = &self.inner.air else { return Duration::ZERO };
+        // Where nobody can say, nothing is aired either.
+        let spans = (air.settings.gate)().unwrap_or_default();
+        let Some(reopened) = spans.iter().filter_map(|span| span.until).max() else { return Duration::ZERO };
+        let since = self.inner.clock.now().signed_duration_since(reopened).to_std().unwrap_or_default();
+        source.backlog().saturating_sub(since)
     }
 
     /// What keeps captured media from being aired, such as a full disk, in words. It is tried again and again.
@@ -116,11 +129,11 @@ impl Drop for Recording {
 impl Inner {
     /// The recording with all that was captured, on which the next connection follows.
     pub(crate) fn timeline(&self) -> Timeline {
-        let timeline = lock(&self.shelf).timeline().clone();
-        match &self.air {
-            Some(air) => lock(&air.queue).waiting.applied_to(timeline),
-            None => timeline,
-        }
+        let on_the_shelf = || lock(&self.shelf).timeline().clone();
+        let Some(air) = &self.air else { return on_the_shelf() };
+        // What is aired between the two must not be missed; that it may be told of twice does no harm.
+        let queue = lock(&air.queue);
+        queue.waiting.applied_to(on_the_shelf())
     }
 
     /// Takes an entry in.
@@ -158,9 +171,11 @@ impl Inner {
         if queue.closing {
             return true;
         }
-        let queue = if queue.waiting.is_empty() {
+        let queue = if queue.waiting.is_empty() && !queue.cut_off {
             air.changed.wait(queue).unwrap_or_else(PoisonError::into_inner)
-        } else if air.settings.delay.is_zero() {
+        } else if air.settings.delay.is_zero()
+            && queue.waiting.due(Duration::ZERO, self.clock.now()).is_some()
+        {
             queue
         } else {
             // Asking the database for each piece would cost more than writing it.
@@ -174,34 +189,45 @@ impl Inner {
     /// # Errors
     /// Why it cannot be aired, in words.
     fn air_what_is_due(&self, air: &Air) -> Result<(), String> {
-        if lock(&air.queue).waiting.is_empty() {
-            return Ok(());
+        {
+            let queue = lock(&air.queue);
+            if queue.waiting.is_empty() && !queue.cut_off {
+                return Ok(());
+            }
         }
         // What becomes due after the gate was asked must wait until it is asked again.
         let asked_at = self.clock.now();
         let spans = (air.settings.gate)()
             .map_err(|error| format!("nobody can say whether the meeting is public: {error}"))?;
-        if lock(&air.queue).waiting.judge(&spans, asked_at) {
-            self.end_run().map_err(|error| error.to_string())?;
+        {
+            let mut queue = lock(&air.queue);
+            queue.cut_off |= queue.waiting.judge(&spans, air.settings.delay, asked_at);
         }
+        self.end_what_was_cut_off(air)?;
         loop {
             let due = lock(&air.queue).waiting.due(air.settings.delay, asked_at);
             let Some(entry) = due else { break };
             lock(&self.shelf).put(&entry).map_err(|error| error.to_string())?;
             lock(&air.queue).waiting.aired(&entry);
+            self.end_what_was_cut_off(air)?;
         }
         lock(&air.queue).trouble = None;
         Ok(())
     }
 
-    /// What was aired before a private session is all there will be of its run.
-    fn end_run(&self) -> Result<(), RecordError> {
-        let mut shelf = lock(&self.shelf);
-        let run = shelf.timeline().run();
-        if run == 0 || shelf.timeline().is_stopped() {
+    /// What was aired before a private session is all there will be of its run: players need not wait for more.
+    fn end_what_was_cut_off(&self, air: &Air) -> Result<(), String> {
+        let mut queue = lock(&air.queue);
+        if !queue.cut_off || queue.waiting.holds_refused() {
             return Ok(());
         }
-        shelf.put(&self.own_entry(Line::Stopped { run }))
+        let mut shelf = lock(&self.shelf);
+        let run = shelf.timeline().run();
+        if run > 0 && !shelf.timeline().is_stopped() {
+            shelf.put(&self.own_entry(Line::Stopped { run })).map_err(|error| error.to_string())?;
+        }
+        queue.cut_off = false;
+        Ok(())
     }
 
     /// Nothing can be aired for now: it waits.

@@ -104,7 +104,6 @@ impl Writer {
         let run = self.run.ok_or(RecordError::NotBegun)?;
         let track = &mut self.tracks[rendition.index()];
         let file = format!("init-{}-{}.mp4", run.number, track.inits);
-        track.discontinuity |= track.inits > 0;
         track.inits += 1;
         track.open = None;
         track.init = Some(file.clone());

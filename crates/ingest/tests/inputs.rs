@@ -52,6 +52,52 @@ fn rtmp_lets_one_encoder_with_the_key_in() {
 }
 
 #[test]
+fn rooms_with_stream_ids_share_a_port() {
+    let temp = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let room = |id: &str| {
+        let source =
+            format!("srt://127.0.0.1:{port}?mode=listener&streamid={id}&passphrase=the-{id}-has-a-key");
+        Recorder::start(&source, &temp.path().join(id), options())
+    };
+    let call = |id: &str, key: &str| {
+        push(
+            &format!("srt://127.0.0.1:{port}?streamid={id}&passphrase=the-{key}-has-a-key"),
+            60,
+            &[PICTURE, TONE],
+        )
+    };
+    let (chamber, annexe) = (room("chamber"), room("annexe"));
+    chamber.wait_until_listening();
+    annexe.wait_until_listening();
+    let _stranger = call("cellar", "cellar");
+    assert!(chamber.refusal().contains("cellar"));
+    assert!(annexe.refusal().contains("annexe"), "it says what to set");
+    // The other room's passphrase opens nothing here.
+    let _wrong = call("chamber", "annexe");
+    assert!(chamber.refusal().contains("passphrase"));
+    let first = call("chamber", "chamber");
+    chamber.wait_until_recorded(1_000);
+    let _other_way_to_write_it = call("#!::r=annexe,m=publish", "annexe");
+    annexe.wait_until_recorded(1_000);
+    let _second = call("chamber", "chamber");
+    assert!(chamber.refusal().contains("another encoder"));
+    chamber.wait_until_recorded(4_000);
+    drop(first);
+    let summary = chamber.end().unwrap();
+    assert_eq!(summary.ending, Ending::SourceEnded);
+    annexe.wait_until_recorded(6_000);
+
+    let chamber = room("chamber");
+    chamber.wait_until_listening();
+    let _again = call("chamber", "chamber");
+    chamber.wait_until_recorded(summary.end.ms() + 2_000);
+    assert_eq!((chamber.stop().ending, annexe.stop().ending), (Ending::Stopped, Ending::Stopped));
+    assert_recorded(&temp.path().join("chamber"), 2);
+    assert_recorded(&temp.path().join("annexe"), 1);
+}
+
+#[test]
 fn udp_takes_one_encoder_at_a_time() {
     let temp = tempfile::tempdir().unwrap();
     let port = free_port();

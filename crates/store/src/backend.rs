@@ -81,9 +81,8 @@ impl Db {
             .map_err(open_error)?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // With a write-ahead log this survives the death of the process; a loss of power may take
-            // the last transactions but never the database.
-            .synchronous(SqliteSynchronous::Normal)
+            // A private session that a clerk was told of must not be forgotten by a loss of power.
+            .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
         let pool =

@@ -17,6 +17,7 @@ mod recorders;
 mod rooms;
 mod transcribe;
 mod turns;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 

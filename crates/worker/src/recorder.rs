@@ -1,7 +1,7 @@
 //! The recorder of one live meeting.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -43,8 +43,8 @@ pub struct Recorder {
     pub private_network: bool,
     /// The recording's folder.
     pub dir: PathBuf,
-    /// The folder for what is not aired yet.
-    pub waiting_dir: PathBuf,
+    /// The folder for what is not aired yet, where there is memory for it.
+    pub waiting_dir: Option<PathBuf>,
     pub meeting: Meeting,
     pub orders: Arc<Orders>,
     pub runtime: Handle,
@@ -118,7 +118,15 @@ impl Recorder {
             private_network: self.private_network,
         };
         let slug = self.meeting.slug.clone();
-        let recorded = origin.source(&self.secrets).and_then(|source| {
+        let source = origin.source(&self.secrets);
+        if let Ok(source) = &source
+            && let wait = recording.wait_before_connecting(source)
+            && !wait.is_zero()
+        {
+            self.status.tell(RoomState::Waiting, JUST_REOPENED);
+            return self.orders.wait(Order::Record, wait);
+        }
+        let recorded = source.and_then(|source| {
             Ok(recording.record(&source, &options, connection, |event| self.hear(&event, recording))?)
         });
         match recorded {
@@ -227,10 +235,16 @@ impl Recorder {
             let runtime = self.runtime.clone();
             runtime.block_on(self.save_recording())?;
         }
-        remove_empty(&self.waiting_dir);
+        if let Some(dir) = &self.waiting_dir {
+            // It is not there where nothing ever waited, and small.
+            let _ = std::fs::remove_dir(dir);
+        }
         Ok(())
     }
 }
+
+/// Why nobody listens yet.
+const JUST_REOPENED: &str = "the meeting was reopened just now: the encoder may call in some seconds, once nothing said in private can still be on its way";
 
 /// Why an encoder that calls now is refused, for those who look after it.
 const fn refusing(order: Order) -> &'static str {
@@ -252,9 +266,4 @@ fn row(meeting_id: MeetingId, timeline: &Timeline) -> Option<Recording> {
         finished: timeline.is_finished(),
         transcribed_ms: 0,
     })
-}
-
-fn remove_empty(dir: &Path) {
-    // It is not there where nothing ever waited, and small.
-    let _ = std::fs::remove_dir(dir);
 }

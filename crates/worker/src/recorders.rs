@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     thread::JoinHandle,
     time::Duration,
@@ -17,14 +17,12 @@ use crate::{
     recorder::{Memory, Recorder},
     recording_dir,
     rooms::{self, Origin, RoomStatus},
+    waiting::WaitingFolders,
 };
 
 /// How often the supervisor compares what shall be recorded with what is. A private session does not wait for
 /// it: what may not be aired ends its connection itself.
 const POLL: Duration = Duration::from_secs(1);
-/// Where Linux keeps files in memory.
-const MEMORY: &str = "/dev/shm";
-
 /// All live recorders of this process.
 pub struct Recorders {
     pub db: Db,
@@ -45,6 +43,7 @@ struct Wanted {
 
 struct Running {
     origin: Option<Origin>,
+    air_delay_s: i64,
     orders: Arc<Orders>,
     thread: JoinHandle<()>,
 }
@@ -53,9 +52,10 @@ impl Recorders {
     /// Supervises until `stop` says so; then every recorder writes what it has and ends.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         let mut running: HashMap<MeetingId, Running> = HashMap::new();
+        let waiting = WaitingFolders::of(&self.media_dir);
         while !*stop.borrow() {
-            match self.wanted().await {
-                Ok(wanted) => self.compare(&mut running, wanted),
+            match self.wanted(&waiting).await {
+                Ok(wanted) => self.compare(&mut running, wanted, &waiting),
                 Err(error) => tracing::error!(%error, "cannot see which meetings are to be recorded"),
             }
             tokio::select! {
@@ -70,11 +70,22 @@ impl Recorders {
             // A recorder that panicked has told so itself.
             let _ = tokio::task::spawn_blocking(move || recorder.thread.join()).await;
         }
+        waiting.close();
     }
 
-    async fn wanted(&self) -> Result<Vec<Wanted>, StoreError> {
+    async fn wanted(&self, waiting: &WaitingFolders) -> Result<Vec<Wanted>, StoreError> {
         // The private sessions are read last: one that begins meanwhile is not missed.
         let meetings = self.db.meetings_to_record().await?;
+        let mut left_behind = Vec::new();
+        for id in waiting.left_behind() {
+            if meetings.iter().any(|meeting| meeting.id == id) {
+                continue;
+            }
+            match self.db.meeting(id).await? {
+                Some(meeting) => left_behind.push(meeting),
+                None => waiting.remove(id),
+            }
+        }
         let origins = rooms::origins(meetings, &self.db.room_sources().await?, self.clock.now());
         let private: HashSet<MeetingId> = self.db.private_meetings().await?.into_iter().collect();
         let order = |meeting: &Meeting| match meeting.state {
@@ -87,15 +98,33 @@ impl Recorders {
             let order = order(&meeting);
             Wanted { meeting, origin, order }
         });
-        Ok(wanted.collect())
+        // Nothing is to be recorded of these any more, but what was captured is to be aired, or thrown away.
+        let left_behind = left_behind.into_iter().map(|meeting| {
+            let order = match order(&meeting) {
+                Order::Record => Order::Pause,
+                order => order,
+            };
+            Wanted { meeting, origin: None, order }
+        });
+        Ok(wanted.chain(left_behind).collect())
     }
 
-    fn compare(&self, running: &mut HashMap<MeetingId, Running>, wanted: Vec<Wanted>) {
+    fn compare(
+        &self,
+        running: &mut HashMap<MeetingId, Running>,
+        wanted: Vec<Wanted>,
+        waiting: &WaitingFolders,
+    ) {
         running.retain(|id, recorder| {
             match wanted.iter().find(|wanted| wanted.meeting.id == *id) {
                 None => recorder.orders.give(Order::Finish),
-                // A key that was changed is dead at once, also for who is connected with it.
-                Some(wanted) if wanted.order == Order::Record && wanted.origin != recorder.origin => {
+                // A key that was changed is dead at once, also for who is connected with it. What waits for an
+                // air delay that was changed is found again by a recorder that knows the new one.
+                Some(wanted)
+                    if wanted.order == Order::Record
+                        && (wanted.origin != recorder.origin
+                            || wanted.meeting.air_delay_s != recorder.air_delay_s) =>
+                {
                     recorder.orders.give(Order::Leave);
                 }
                 Some(wanted) => recorder.orders.give(wanted.order),
@@ -106,12 +135,18 @@ impl Recorders {
             // The port is free once who leaves it has left. Only who records needs one.
             let may_connect = || origin.is_some() && running.values().all(|other| other.origin != origin);
             if !running.contains_key(&meeting.id) && (order != Order::Record || may_connect()) {
-                running.insert(meeting.id, self.start(meeting, origin, order));
+                running.insert(meeting.id, self.start(meeting, origin, order, waiting));
             }
         }
     }
 
-    fn start(&self, meeting: Meeting, origin: Option<Origin>, order: Order) -> Running {
+    fn start(
+        &self,
+        meeting: Meeting,
+        origin: Option<Origin>,
+        order: Order,
+        waiting: &WaitingFolders,
+    ) -> Running {
         let orders = Arc::new(Orders::new(order));
         let runtime = Handle::current();
         let status = RoomStatus {
@@ -121,6 +156,7 @@ impl Recorders {
             room: origin.as_ref().and_then(Origin::room),
             told: None,
         };
+        let air_delay_s = meeting.air_delay_s;
         let recorder = Recorder {
             db: self.db.clone(),
             clock: self.clock.clone(),
@@ -129,7 +165,7 @@ impl Recorders {
             status,
             private_network: self.private_network,
             dir: recording_dir(&self.media_dir, meeting.id),
-            waiting_dir: waiting_dir(&self.media_dir, meeting.id),
+            waiting_dir: waiting.folder(meeting.id),
             meeting,
             orders: Arc::clone(&orders),
             runtime,
@@ -137,19 +173,6 @@ impl Recorders {
         };
         // GStreamer's threads report to this one, which blocks: it must not be one of tokio's.
         let thread = std::thread::spawn(move || recorder.run());
-        Running { origin, orders, thread }
+        Running { origin, air_delay_s, orders, thread }
     }
-}
-
-/// Where a meeting's media waits until it is aired: in memory, out of sight of other users, so that no disk
-/// ever holds what must not be kept.
-fn waiting_dir(media_dir: &Path, meeting: MeetingId) -> PathBuf {
-    use std::os::unix::fs::MetadataExt;
-    let memory = Path::new(MEMORY);
-    let owner = std::fs::metadata(media_dir).map_or(0, |metadata| metadata.uid());
-    if memory.is_dir() {
-        return memory.join(format!("moothall-{owner}")).join(meeting.to_string());
-    }
-    tracing::warn!("there is no {MEMORY}: what is not aired yet lies on the disk until it is");
-    media_dir.join(".waiting").join(meeting.to_string())
 }

@@ -303,17 +303,18 @@ fn list(rooms: &[Room]) {
     }
 }
 
-/// Rooms that wait for their encoders at the same port cannot both do so at the same time.
+/// Rooms that wait for their encoders at the same port cannot both do so at the same time, unless each has a
+/// stream id of its own.
 fn same_port(rooms: &[Room]) -> Vec<String> {
-    let ports: Vec<(&Room, Option<u16>)> =
-        rooms.iter().map(|room| (room, kept(room).ok().and_then(|source| source.listens_at()))).collect();
+    let sources: Vec<(&Room, Source)> =
+        rooms.iter().filter_map(|room| Some((room, kept(room).ok()?))).collect();
     let mut warnings = Vec::new();
-    for (index, (room, port)) in ports.iter().enumerate() {
-        let Some(port) = port else { continue };
-        for (other, _) in ports[..index].iter().filter(|(_, other)| *other == Some(*port)) {
+    for (index, (room, source)) in sources.iter().enumerate() {
+        for (other, _) in sources[..index].iter().filter(|(_, other)| source.is_in_the_way_of(other)) {
             warnings.push(format!(
-                "{} and {} both wait at port {port}: only one of them can at a time; give one another port",
-                other.slug, room.slug
+                "{} and {} both wait at {source}: only one of them can at a time; give one another port, or srt \
+                 addresses with streamid={} and streamid={}",
+                other.slug, room.slug, other.slug, room.slug
             ));
         }
     }

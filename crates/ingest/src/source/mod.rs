@@ -7,7 +7,7 @@ mod srt;
 mod text;
 mod udp;
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 pub use hls::HlsAddress;
 pub(crate) use hls::REMEDY as HLS_REMEDY;
@@ -105,6 +105,32 @@ impl Source {
             Self::Rtmp(address) => Some(address.port),
             Self::Udp(address) => Some(address.port),
             Self::File(_) | Self::Srt(_) | Self::Rtsp(_) | Self::Hls(_) => None,
+        }
+    }
+
+    /// Whether encoders for one of the two could not be told from those for the other.
+    pub fn is_in_the_way_of(&self, other: &Self) -> bool {
+        let same_port = self.listens_at().is_some() && self.listens_at() == other.listens_at();
+        let stream_ids = match (self, other) {
+            (Self::Srt(one), Self::Srt(other)) => one.stream_id.as_ref().zip(other.stream_id.as_ref()),
+            _ => None,
+        };
+        same_port && stream_ids.is_none_or(|(one, other)| one == other)
+    }
+
+    /// How long before we connected something that it brings may have been said. Set generously: after a
+    /// private session nothing is taken for so long.
+    pub(crate) fn backlog(&self) -> Duration {
+        // Encoders take a second or two, and keep what they could not send.
+        let encoder = Duration::from_secs(5);
+        match self {
+            Self::File(_) => Duration::ZERO,
+            Self::Srt(address) => encoder + Duration::from_millis(address.latency_ms.unwrap_or(0).into()),
+            // Cameras send from the last key frame on, so that a picture is there at once.
+            Self::Rtsp(_) => 2 * encoder,
+            Self::Rtmp(_) | Self::Udp(_) => encoder,
+            // A playlist tells of as much as its server likes; half a minute is common.
+            Self::Hls(_) => Duration::from_secs(60),
         }
     }
 

@@ -1,4 +1,8 @@
-use std::{fmt, sync::mpsc::Sender};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::mpsc::Sender,
+};
 
 use gst::prelude::*;
 
@@ -11,6 +15,7 @@ use crate::{
     pipeline::{Input, make, tell, tell_of_first_bytes, transport_stream},
     reach::Reach,
     record::RecordError,
+    srt_desk::{self, Seat},
 };
 
 const FORM: Form = Form {
@@ -29,6 +34,7 @@ pub struct SrtAddress {
     pub port: u16,
     /// How long lost packets are waited for; the larger of both ends' wishes counts.
     pub latency_ms: Option<u16>,
+    /// What we send along when we call; or, listening, what an encoder sends that is meant for us.
     pub stream_id: Option<String>,
     /// From 10 to 79 bytes (SRT's own limits); never shown.
     pub(crate) passphrase: Option<String>,
@@ -91,9 +97,16 @@ impl SrtAddress {
     /// `srtsrc ! tsdemux`. A caller connects to the address that was checked, not to what the name may
     /// stand for by then.
     pub(crate) fn input(&self, reach: Reach, events: &Sender<Event>) -> Result<Input, RecordError> {
-        let uri = match self.mode {
-            SrtMode::Listener => self.uri(),
-            SrtMode::Caller => self.uri_at(&reach.first_address(&self.host, self.port)?.ip().to_string()),
+        let seat = match (self.mode, &self.stream_id) {
+            (SrtMode::Listener, Some(stream_id)) => Some(self.seat(stream_id, events)?),
+            _ => None,
+        };
+        let uri = match (self.mode, &seat) {
+            (_, Some(seat)) => format!("srt://127.0.0.1:{}?mode=listener", seat.port),
+            (SrtMode::Listener, None) => self.uri(),
+            (SrtMode::Caller, None) => {
+                self.uri_at(&reach.first_address(&self.host, self.port)?.ip().to_string())
+            }
         };
         let source = make("srtsrc")?;
         source.set_property("uri", uri);
@@ -105,7 +118,7 @@ impl SrtAddress {
         if let Some(latency_ms) = self.latency_ms {
             source.set_property("latency", i32::from(latency_ms));
         }
-        if let Some(stream_id) = &self.stream_id {
+        if let (SrtMode::Caller, Some(stream_id)) = (self.mode, &self.stream_id) {
             source.set_property("streamid", stream_id);
         }
         source.set_property("authentication", true);
@@ -122,7 +135,18 @@ impl SrtAddress {
         });
         // In caller mode no signal tells of the connection, but the first bytes do.
         tell_of_first_bytes(&source, events);
-        Ok(Input::new([source, transport_stream()?]))
+        let mut input = Input::new([source, transport_stream()?]);
+        input.seat = seat;
+        Ok(input)
+    }
+
+    /// Rooms with stream ids of their own may share a port.
+    fn seat(&self, stream_id: &str, events: &Sender<Event>) -> Result<Seat, RecordError> {
+        let host: IpAddr = self.host.parse().map_err(|_| RecordError::Listen {
+            address: self.to_string(),
+            reason: "that is no address of this machine: write 0.0.0.0 for all of them".to_owned(),
+        })?;
+        srt_desk::seat(SocketAddr::new(host, self.port), stream_id, events)
     }
 }
 

@@ -95,7 +95,7 @@ impl Timeline {
             });
         }
         let Some(index) = all.iter().rposition(|segment| segment.file == name) else {
-            return Ok(Found::Whole(path));
+            return Ok(Found::Nothing);
         };
         // A segment that still grows must not be taken for the whole.
         Ok(if index >= self.segments(rendition).len() {

@@ -1,0 +1,150 @@
+//! Which of a room's two sources is recorded: the main one, as long as it brings something.
+
+use std::time::{Duration, Instant};
+
+/// A source that brings nothing for so long has failed. Muxers give something at least each second.
+const FAILED_AFTER: Duration = Duration::from_secs(3);
+/// A main source that has come back is trusted again once it has lasted for so long.
+const TRUSTED_AFTER: Duration = Duration::from_secs(5);
+
+/// Which source of a recording a connection is to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    Main,
+    /// It stands by, connected, and is recorded while the main one brings nothing.
+    Backup,
+}
+
+impl Rank {
+    const fn other(self) -> Self {
+        match self {
+            Self::Main => Self::Backup,
+            Self::Backup => Self::Main,
+        }
+    }
+}
+
+/// What a connection is to do with what it brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Record,
+    /// The other source was recorded until now.
+    TakeOver,
+    StandBy,
+}
+
+#[derive(Default)]
+pub(crate) struct Lead {
+    holder: Option<Rank>,
+    /// Since when and until when each brought something without a break.
+    heard: [Option<(Instant, Instant)>; 2],
+}
+
+impl Lead {
+    /// To be asked with each piece. A source can only take over with a piece that players can begin with.
+    pub(crate) fn turn(&mut self, rank: Rank, may_begin: bool, now: Instant) -> Turn {
+        let since = match self.heard[rank as usize] {
+            Some((since, last)) if now.duration_since(last) <= FAILED_AFTER => since,
+            _ => now,
+        };
+        self.heard[rank as usize] = Some((since, now));
+        let lasted = now.duration_since(since);
+        let takes = match self.holder {
+            Some(holder) if holder == rank => return Turn::Record,
+            // At the beginning the main source may just be the later one.
+            None => rank == Rank::Main || lasted >= FAILED_AFTER,
+            Some(_) => self.has_failed(rank.other(), now) || rank == Rank::Main && lasted >= TRUSTED_AFTER,
+        };
+        if !(takes && may_begin) {
+            return Turn::StandBy;
+        }
+        if self.holder.replace(rank).is_some() { Turn::TakeOver } else { Turn::Record }
+    }
+
+    /// Nothing more comes from a source: the other need not wait.
+    pub(crate) fn ended(&mut self, rank: Rank) {
+        self.heard[rank as usize] = None;
+    }
+
+    /// Whether a source is recorded now, or would be.
+    pub(crate) fn is_held_by(&self, rank: Rank) -> bool {
+        self.holder.is_none_or(|holder| holder == rank)
+    }
+
+    fn has_failed(&self, rank: Rank, now: Instant) -> bool {
+        self.heard[rank as usize].is_none_or(|(_, last)| now.duration_since(last) > FAILED_AFTER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use Rank::{Backup, Main};
+    use Turn::{Record, StandBy, TakeOver};
+
+    use super::*;
+
+    /// Pieces of half a second from those that send, from one second to another; gives the turns at each
+    /// second's end.
+    struct Room {
+        lead: Lead,
+        start: Instant,
+    }
+
+    impl Room {
+        fn new() -> Self {
+            Self { lead: Lead::default(), start: Instant::now() }
+        }
+
+        fn send(&mut self, seconds: std::ops::Range<u64>, who: &[Rank]) -> Vec<(u64, Rank, Turn)> {
+            let mut changes: Vec<(u64, Rank, Turn)> = Vec::new();
+            for half in seconds.start * 2..seconds.end * 2 {
+                for rank in who {
+                    let now = self.start + Duration::from_millis(half * 500);
+                    let turn = self.lead.turn(*rank, true, now);
+                    if turn == TakeOver {
+                        changes.push((half / 2, *rank, turn));
+                    }
+                }
+            }
+            changes
+        }
+    }
+
+    #[test]
+    fn the_backup_takes_over_and_hands_back() {
+        let mut room = Room::new();
+        assert_eq!(room.send(0..10, &[Main, Backup]), []);
+        // The main encoder falls silent, and its connection still stands.
+        assert_eq!(room.send(10..20, &[Backup]), [(13, Backup, TakeOver)]);
+        // It comes back for a moment, then for good.
+        assert_eq!(room.send(20..23, &[Main, Backup]), []);
+        assert_eq!(room.send(23..30, &[Backup]), []);
+        assert_eq!(room.send(30..40, &[Main, Backup]), [(35, Main, TakeOver)]);
+        // Its connection ends.
+        room.lead.ended(Main);
+        assert_eq!(room.send(40..42, &[Backup]), [(40, Backup, TakeOver)]);
+        // Both fail; whoever comes first is recorded.
+        assert_eq!(room.send(50..51, &[Main]), [(50, Main, TakeOver)]);
+    }
+
+    #[test]
+    fn at_the_beginning_the_main_one_has_a_moment() {
+        let mut room = Room::new();
+        assert_eq!(room.lead.turn(Backup, true, room.start), StandBy);
+        assert_eq!(room.lead.turn(Main, true, room.start), Record);
+        let mut room = Room::new();
+        room.send(0..4, &[Backup]);
+        assert_eq!(room.lead.turn(Backup, true, room.start + Duration::from_secs(4)), Record);
+        assert!(!room.lead.is_held_by(Main));
+    }
+
+    #[test]
+    fn nobody_takes_over_in_the_middle_of_a_picture() {
+        let mut room = Room::new();
+        room.send(0..2, &[Main, Backup]);
+        room.lead.ended(Main);
+        let later = room.start + Duration::from_secs(2);
+        assert_eq!(room.lead.turn(Backup, false, later), StandBy);
+        assert_eq!(room.lead.turn(Backup, true, later), TakeOver);
+    }
+}

@@ -1,0 +1,83 @@
+//! Where what is not aired yet lies: in memory, out of sight of other users, so that no disk ever holds what
+//! must not be kept.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use moothall_core::MeetingId;
+use sha2::{Digest, Sha256};
+
+/// Where Linux keeps files in memory.
+const MEMORY: &str = "/dev/shm";
+
+/// The folders of one installation, one for each meeting of which something waits.
+pub(crate) struct WaitingFolders {
+    /// None where the machine has no such place: then what waits dies with the process.
+    base: Option<PathBuf>,
+}
+
+impl WaitingFolders {
+    /// Of the installation whose recordings are in `media_dir`; two on one machine keep out of each other's way.
+    pub(crate) fn of(media_dir: &Path) -> Self {
+        if !Path::new(MEMORY).is_dir() {
+            tracing::warn!(
+                "there is no {MEMORY}: what is not aired yet is in the program's memory only, and lost should it die"
+            );
+            return Self { base: None };
+        }
+        let whole = fs::canonicalize(media_dir).unwrap_or_else(|_| media_dir.to_owned());
+        let hash = Sha256::digest(whole.as_os_str().as_encoded_bytes());
+        let installation: String = hash[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+        let user = fs::metadata("/proc/self").map_or(0, |process| process.uid());
+        Self { base: Some(Path::new(MEMORY).join(format!("moothall-{user}-{installation}"))) }
+    }
+
+    pub(crate) fn folder(&self, meeting: MeetingId) -> Option<PathBuf> {
+        Some(self.base.as_ref()?.join(meeting.to_string()))
+    }
+
+    /// The meetings of which something may have been left by a recorder that was killed.
+    pub(crate) fn left_behind(&self) -> Vec<MeetingId> {
+        let folders = self.base.as_ref().and_then(|base| fs::read_dir(base).ok());
+        let names = folders.into_iter().flatten().flatten().map(|folder| folder.file_name());
+        names.filter_map(|name| name.to_str()?.parse().ok()).collect()
+    }
+
+    /// Once nobody records any more. Where something still waits, it stays for the next start.
+    pub(crate) fn close(self) {
+        if let Some(base) = self.base {
+            let _ = fs::remove_dir(base);
+        }
+    }
+
+    /// What waits of a meeting that is no more can never be aired.
+    pub(crate) fn remove(&self, meeting: MeetingId) {
+        if let Some(folder) = self.folder(meeting)
+            && let Err(error) = fs::remove_dir_all(&folder)
+        {
+            tracing::error!(folder = %folder.display(), %error, "what waited of a meeting that is gone cannot be removed: remove it by hand");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_installation_finds_what_it_left_and_nothing_else() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (one, other) = (WaitingFolders::of(one.path()), WaitingFolders::of(other.path()));
+        let meeting = MeetingId::new();
+        let folder = one.folder(meeting).unwrap();
+        fs::create_dir_all(folder.join("with something in it")).unwrap();
+        assert_eq!((one.left_behind(), other.left_behind()), (vec![meeting], vec![]));
+        one.remove(meeting);
+        assert_eq!(one.left_behind(), []);
+        one.close();
+        assert!(!folder.parent().unwrap().exists());
+    }
+}
