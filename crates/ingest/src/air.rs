@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn what_waits_is_found_again_and_aired_when_it_is_due() {
         let temp = tempfile::tempdir().unwrap();
-        let dir = temp.path().join("waiting");
+        let dir = temp.path().join("ours/waiting");
         let mut waiting = Waiting::open(Some(&dir));
         for captured in [3, 4, 5] {
             waiting.push(entry(0, captured)).unwrap();
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_private_session_empties_the_list_and_ends_the_connection() {
         let temp = tempfile::tempdir().unwrap();
-        let dir = temp.path().join("waiting");
+        let dir = temp.path().join("ours/waiting");
         let mut waiting = Waiting::open(Some(&dir));
         for captured in [3, 4, 5] {
             waiting.push(entry(0, captured)).unwrap();

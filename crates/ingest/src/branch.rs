@@ -6,11 +6,13 @@ use gst::{glib, prelude::*};
 use moothall_core::{Clock, MediaTime};
 
 use crate::{
+    intake::{self, Intake},
     journal::Rendition,
+    lead::Rank,
     record::RecordError,
     recording::Inner,
     timeline::Format,
-    writer::{Chunk, TimeBase, Writer},
+    writer::TimeBase,
 };
 
 /// Pictures whose key frames come every second would overshoot a fragment of two seconds to three: a little
@@ -77,6 +79,8 @@ pub(crate) enum Event {
     Recorded {
         end: MediaTime,
     },
+    /// Something came, while the other source is recorded.
+    StandsBy,
     BranchEnded,
     /// Nothing here can decode a stream; it is left out.
     Unreadable {
@@ -94,7 +98,10 @@ pub(crate) enum Event {
 pub(crate) struct Shared {
     pub clock: Clock,
     pub recording: Arc<Inner>,
-    pub writer: Mutex<Writer>,
+    pub rank: Rank,
+    /// See [`crate::entry::Head::connected_at`].
+    pub connected_at: chrono::DateTime<chrono::Utc>,
+    pub intake: Mutex<Intake>,
     pub events: Sender<Event>,
     pub base: Mutex<Base>,
 }
@@ -125,7 +132,7 @@ impl Shared {
         }
     }
 
-    fn time_base(&self, running_us: i64) -> TimeBase {
+    pub(crate) fn time_base(&self, running_us: i64) -> TimeBase {
         self.arrived(running_us);
         match &*self.base.lock().unwrap_or_else(PoisonError::into_inner) {
             Base::File(epoch) => TimeBase::File { epoch: *epoch },
@@ -135,7 +142,7 @@ impl Shared {
     }
 
     /// By how much the source's own times have run away from the wall clock.
-    fn check_drift(&self, running_us: i64) -> Result<(), RecordError> {
+    pub(crate) fn check_drift(&self, running_us: i64) -> Result<(), RecordError> {
         let base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
         let Base::Live { base: TimeBase::Live { wall, running_us: first_us }, clock } = &*base else {
             return Ok(());
@@ -270,7 +277,7 @@ fn take_out(
             .new_sample(move |sink| {
                 let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
                 let format = mux_pad.upgrade().and_then(|pad| pad.current_caps()).map(|caps| format(&caps));
-                write(&writing, rendition, &sample, format, transcoded).map_err(|error| {
+                intake::take_in(&writing, rendition, &sample, format, transcoded).map_err(|error| {
                     writing.tell(Event::Failed(error));
                     gst::FlowError::Error
                 })?;
@@ -293,65 +300,13 @@ fn format(caps: &gst::CapsRef) -> Format {
     }
 }
 
-/// Takes a buffer list of the muxer apart: an init file is DISCONT and HEADER, the head of a segment HEADER,
-/// the head of a further chunk HEADER and DELTA_UNIT; what follows belongs to the chunk.
-fn write(
-    shared: &Shared,
-    rendition: Rendition,
-    sample: &gst::Sample,
-    format: Option<Format>,
-    transcoded: bool,
-) -> Result<(), RecordError> {
-    let list = sample.buffer_list().ok_or(RecordError::Muxer("no buffer list"))?;
-    let segment = sample.segment().ok_or(RecordError::Muxer("no segment"))?;
-    let mut init = None;
-    let mut chunks: Vec<Chunk> = Vec::new();
-    for buffer in list.iter() {
-        let data = buffer.map_readable().map_err(|_| RecordError::Muxer("an unreadable buffer"))?;
-        let flags = buffer.flags();
-        if flags.contains(gst::BufferFlags::DISCONT | gst::BufferFlags::HEADER) {
-            init = Some(data.to_vec());
-            continue;
-        }
-        if flags.contains(gst::BufferFlags::HEADER) {
-            chunks.push(Chunk {
-                running_us: running_us(segment, buffer).ok_or(RecordError::Muxer("a chunk without time"))?,
-                duration_us: buffer.duration().map_or(0, |duration| duration.useconds() as i64),
-                starts_segment: !flags.contains(gst::BufferFlags::DELTA_UNIT),
-                bytes: Vec::new(),
-            });
-        }
-        let chunk = chunks.last_mut().ok_or(RecordError::Muxer("samples without a head"))?;
-        chunk.bytes.extend_from_slice(&data);
-    }
-    let Some(first) = chunks.first() else { return Ok(()) };
-    shared.check_drift(first.running_us)?;
-    let base = shared.time_base(first.running_us);
-    let now = shared.clock.now();
-    let mut writer = shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
-    if !writer.has_begun() {
-        shared.recording.push(writer.begin(base, now))?;
-    }
-    if let Some(init) = init {
-        let format = format.ok_or(RecordError::Muxer("no caps"))?;
-        shared.tell(Event::Stream { rendition, codec: format.codec.clone(), transcoded });
-        shared.recording.push(writer.init(now, rendition, init, format)?)?;
-    }
-    for chunk in chunks {
-        let (entry, end_us) = writer.chunk(now, rendition, chunk)?;
-        shared.recording.push(entry)?;
-        shared.tell(Event::Recorded { end: MediaTime::from_ms(end_us / 1_000) });
-    }
-    Ok(())
-}
-
 fn running_time<P: IsA<gst::Pad>>(pad: &P, info: &gst::PadProbeInfo<'_>) -> Option<i64> {
     let Some(gst::PadProbeData::Buffer(buffer)) = &info.data else { return None };
     let segment = pad.sticky_event::<gst::event::Segment>(0)?;
     running_us(segment.segment(), buffer)
 }
 
-fn running_us(segment: &gst::Segment, buffer: &gst::BufferRef) -> Option<i64> {
+pub(crate) fn running_us(segment: &gst::Segment, buffer: &gst::BufferRef) -> Option<i64> {
     let segment = segment.downcast_ref::<gst::ClockTime>()?;
     match segment.to_running_time_full(buffer.pts()?)? {
         gst::Signed::Positive(time) => i64::try_from(time.useconds()).ok(),

@@ -294,7 +294,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::{branch::Base, recording::Recording, writer::Writer};
+    use crate::{branch::Base, lead::Rank, recording::Recording};
 
     #[test]
     fn nothing_holds_the_pipeline_once_its_connection_is_gone() {
@@ -315,10 +315,11 @@ mod tests {
         let (events, _received) = mpsc::channel();
         let clock = moothall_core::Clock::System;
         let recording = Recording::open(&temp.path().join("recording"), &clock, None).unwrap();
-        let writer = Mutex::new(Writer::new(recording.inner.timeline(), clock.now()));
+        let connected_at = clock.now();
         let base = Mutex::new(Base::File(chrono::DateTime::UNIX_EPOCH));
         let recording = Arc::clone(&recording.inner);
-        let shared = Arc::new(Shared { clock, recording, writer, events, base });
+        let (rank, intake) = (Rank::Main, Mutex::default());
+        let shared = Arc::new(Shared { clock, recording, rank, connected_at, intake, events, base });
         let connection = Connection::new(&Source::File(file), Reach::Public, &shared).unwrap();
         connection.pipeline.set_state(gst::State::Playing).unwrap();
         connection.pipeline.bus().unwrap().timed_pop_filtered(wait, &ends).unwrap();

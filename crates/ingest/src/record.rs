@@ -3,7 +3,7 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -17,9 +17,10 @@ use moothall_core::{Clock, MediaTime};
 use crate::{
     branch::{Base, Shared},
     journal::Rendition,
+    lead::Rank,
     pipeline::Connection,
     reach::Reach,
-    recording::Recording,
+    recording::{Recording, lock},
     source::Source,
     timeline::TimelineError,
     watch::{Failure, Watch, failure, not_started},
@@ -35,6 +36,8 @@ pub struct RecordOptions {
     pub no_stream_after: Duration,
     /// Whether a source that is called may be in the private network.
     pub private_network: bool,
+    /// Which source of the recording this is.
+    pub rank: Rank,
 }
 
 /// Ends a connection from another thread.
@@ -94,6 +97,8 @@ pub enum Progress {
         end: MediaTime,
         of_ms: Option<i64>,
     },
+    /// It brings something, but the other source of the recording is recorded.
+    StandingBy,
 }
 
 /// How a connection ended.
@@ -228,11 +233,12 @@ impl Recording {
             Base::File(options.file_epoch)
         };
         let (events, received) = mpsc::channel();
-        let writer = Writer::new(self.inner.timeline(), options.clock.now() - source.backlog());
         let shared = Arc::new(Shared {
             clock: options.clock.clone(),
             recording: Arc::clone(&self.inner),
-            writer: Mutex::new(writer),
+            rank: options.rank,
+            connected_at: options.clock.now() - source.backlog(),
+            intake: Mutex::default(),
             events,
             base: Mutex::new(base),
         });
@@ -258,9 +264,7 @@ impl Recording {
             Ok(ended)
         });
         drop(connection);
-        let mut writer = shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = MediaTime::from_ms(writer.end_us() / 1_000);
-        let stopped = writer.stop(options.clock.now()).map_or(Ok(()), |stopped| self.inner.push(stopped));
+        let (end, stopped) = self.end_run(&shared);
         let (ending, mut warnings) = match ended {
             Err(error @ (RecordError::Drift { .. } | RecordError::Restarted)) => {
                 (Ending::Broken, vec![error.to_string()])
@@ -274,6 +278,18 @@ impl Recording {
         }
         warnings.extend(watch.truncated(ending));
         Ok(Summary { ending, end, warnings })
+    }
+}
+
+impl Recording {
+    /// Nothing more comes over a connection. Gives the end of the recording, and whether that could be kept.
+    fn end_run(&self, shared: &Shared) -> (MediaTime, Result<(), RecordError>) {
+        let mut lead = lock(&self.inner.lead);
+        lead.ended(shared.rank);
+        let writer = lock(&shared.intake).writer.take().filter(|_| lead.is_held_by(shared.rank));
+        let end_us = writer.as_ref().map_or_else(|| self.inner.timeline().end_us(), Writer::end_us);
+        let stopped = writer.map_or(Ok(()), |writer| self.inner.push(writer.stop(shared.clock.now())));
+        (MediaTime::from_ms(end_us / 1_000), stopped)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     air::{AirDelay, Waiting},
     entry::{Entry, Head},
     journal::Line,
+    lead::Lead,
     record::RecordError,
     shelf::Shelf,
     source::Source,
@@ -35,6 +36,7 @@ pub(crate) struct Inner {
     clock: Clock,
     shelf: Mutex<Shelf>,
     air: Option<Air>,
+    pub(crate) lead: Mutex<Lead>,
 }
 
 struct Air {
@@ -51,7 +53,7 @@ struct Queue {
     trouble: Option<String>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -71,7 +73,7 @@ impl Recording {
             }
             None => None,
         };
-        let inner = Arc::new(Inner { clock: clock.clone(), shelf, air });
+        let inner = Arc::new(Inner { clock: clock.clone(), shelf, air, lead: Mutex::default() });
         let airing = inner.air.is_some().then(|| {
             let inner = Arc::clone(&inner);
             std::thread::spawn(move || inner.air_until_closed())

@@ -144,7 +144,7 @@ mod tests {
         }
         let (temp, dir) = folder();
         fs::create_dir(temp.path().join("elsewhere")).unwrap();
-        private_dir(dir.parent().unwrap()).unwrap();
+        DirBuilder::new().mode(0o700).create(dir.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(temp.path().join("elsewhere"), &dir).unwrap();
         let (mut spool, _) = Spool::open(Some(&dir));
         assert_eq!(spool.keep(&entry(1)), None);

@@ -283,6 +283,12 @@ impl Timeline {
         ends.map(Segment::end).max().unwrap_or(MediaTime::ZERO)
     }
 
+    /// The end of all that is recorded, in microseconds of media time; nought where nothing is.
+    pub(crate) fn end_us(&self) -> i64 {
+        let ends = Rendition::ALL.into_iter().filter_map(|rendition| self.all_segments(rendition).last());
+        ends.map(Segment::end_us).max().unwrap_or(0)
+    }
+
     /// Whether the recording is over.
     pub const fn is_finished(&self) -> bool {
         self.finished

@@ -80,6 +80,9 @@ pub(crate) struct Watch<'a> {
     asked_at: Option<Instant>,
     started: Instant,
     connected: bool,
+    /// Something came, whether or not it was recorded.
+    brought: bool,
+    standing_by: bool,
     ended_branches: usize,
     drained: bool,
     end: Option<MediaTime>,
@@ -106,6 +109,8 @@ impl<'a> Watch<'a> {
             asked_at: None,
             started: Instant::now(),
             connected: false,
+            brought: false,
+            standing_by: false,
             ended_branches: 0,
             drained: false,
             end: None,
@@ -139,7 +144,7 @@ impl<'a> Watch<'a> {
             }
             let Some(message) = message else { continue };
             match message.view() {
-                gst::MessageView::Eos(_) if self.end.is_some() => {
+                gst::MessageView::Eos(_) if self.brought => {
                     return Ok((Ending::SourceEnded, Vec::new()));
                 }
                 gst::MessageView::Eos(_) if self.source.is_live() => {
@@ -168,7 +173,7 @@ impl<'a> Watch<'a> {
     ) -> Result<(Ending, Vec<String>), RecordError> {
         // What the muxers still hold decides whether anything was recorded, as with a very short file.
         self.drain(connection)?;
-        if self.end.is_some() {
+        if self.brought {
             let advice = match self.source {
                 Source::File(path) => format!("{} ends early or is damaged", path.display()),
                 _ => "the connection broke".to_owned(),
@@ -235,11 +240,19 @@ impl<'a> Watch<'a> {
                 Event::Recorded { end } => {
                     self.end = self.end.max(Some(end));
                     self.alive_since = Some(Instant::now());
+                    (self.brought, self.standing_by) = (true, false);
                     if self.of_ms.is_none() && !self.source.is_live() {
                         let duration = connection.pipeline.query_duration::<gst::ClockTime>();
                         self.of_ms = duration.map(|duration| duration.mseconds() as i64);
                     }
                     self.tell(Progress::Recorded { end, of_ms: self.of_ms });
+                }
+                Event::StandsBy => {
+                    self.alive_since = Some(Instant::now());
+                    self.brought = true;
+                    if !std::mem::replace(&mut self.standing_by, true) {
+                        self.tell(Progress::StandingBy);
+                    }
                 }
                 Event::BranchEnded => self.ended_branches += 1,
                 Event::Failed(error) => return Err(error),
@@ -301,12 +314,12 @@ impl<'a> Watch<'a> {
 
     fn look_for_silence(&mut self) -> Result<Option<(Ending, Vec<String>)>, RecordError> {
         let silent = self.alive_since.is_some_and(|since| since.elapsed() > self.options.no_stream_after);
-        match self.end {
+        match self.brought {
             _ if !silent => Ok(None),
-            None => Err(self.missing_or(self.no_stream())),
+            false => Err(self.missing_or(self.no_stream())),
             // A slow disk or processor may hold a file up, but it comes.
-            Some(_) if !self.source.is_live() => Ok(None),
-            Some(_) => {
+            true if !self.source.is_live() => Ok(None),
+            true => {
                 let seconds = self.options.no_stream_after.as_secs();
                 Ok(Some((Ending::Broken, vec![format!("{} brought nothing for {seconds} s", self.source)])))
             }

@@ -29,16 +29,10 @@ pub(crate) struct Chunk {
 
 /// Makes the entries of one run.
 pub(crate) struct Writer {
-    before: Timeline,
     connected_at: DateTime<Utc>,
-    run: Option<Run>,
-    tracks: [Track; 2],
-}
-
-#[derive(Clone, Copy)]
-struct Run {
-    number: u32,
+    run: u32,
     offset_us: i64,
+    tracks: [Track; 2],
 }
 
 #[derive(Default)]
@@ -54,39 +48,32 @@ struct Track {
 }
 
 impl Writer {
-    /// Goes on behind `before`.
-    pub(crate) fn new(before: Timeline, connected_at: DateTime<Utc>) -> Self {
-        let tracks = Rendition::ALL.map(|rendition| Track {
-            end_us: before.all_segments(rendition).last().map_or(0, |last| last.end_us()),
-            ..Track::default()
-        });
-        Self { before, connected_at, run: None, tracks }
-    }
-
-    /// Whether a run has begun.
-    pub(crate) const fn has_begun(&self) -> bool {
-        self.run.is_some()
-    }
-
-    /// Begins a run, once something is there to be recorded.
-    pub(crate) fn begin(&mut self, base: TimeBase, now: DateTime<Utc>) -> Entry {
-        let recorded_until_us = self.end_us();
+    /// Begins a run behind `before`, once something is there to be recorded.
+    pub(crate) fn begin(
+        before: Timeline,
+        connected_at: DateTime<Utc>,
+        base: TimeBase,
+        now: DateTime<Utc>,
+    ) -> (Self, Entry) {
         let (epoch, offset_us, starts_over) = match base {
             TimeBase::File { epoch } => (epoch, 0, true),
             TimeBase::Live { wall, running_us } => {
-                let epoch = self.before.epoch().unwrap_or(wall);
+                let epoch = before.epoch().unwrap_or(wall);
                 let since_epoch = wall.signed_duration_since(epoch).num_microseconds().unwrap_or(0);
                 // A clock that was set back must not make media time run twice.
-                (epoch, since_epoch.max(recorded_until_us).saturating_sub(running_us), false)
+                (epoch, since_epoch.max(before.end_us()).saturating_sub(running_us), false)
             }
         };
-        let number = self.before.run().saturating_add(1);
-        let continues = !starts_over && self.before.run() > 0;
-        for track in &mut self.tracks {
-            (track.discontinuity, track.end_us) = (continues, if continues { track.end_us } else { 0 });
-        }
-        self.run = Some(Run { number, offset_us });
-        self.entry(now, Line::Run { run: number, epoch, offset_us, starts_over }, Vec::new())
+        let run = before.run().saturating_add(1);
+        let continues = !starts_over && before.run() > 0;
+        let tracks = Rendition::ALL.map(|rendition| {
+            let end_us = before.all_segments(rendition).last().map_or(0, |last| last.end_us());
+            let end_us = if continues { end_us } else { 0 };
+            Track { end_us, discontinuity: continues, ..Track::default() }
+        });
+        let writer = Self { connected_at, run, offset_us, tracks };
+        let entry = writer.entry(now, Line::Run { run, epoch, offset_us, starts_over }, Vec::new());
+        (writer, entry)
     }
 
     /// Media time of the end of what was made, in microseconds.
@@ -100,16 +87,15 @@ impl Writer {
         rendition: Rendition,
         bytes: Vec<u8>,
         format: Format,
-    ) -> Result<Entry, RecordError> {
-        let run = self.run.ok_or(RecordError::NotBegun)?;
+    ) -> Entry {
         let track = &mut self.tracks[rendition.index()];
-        let file = format!("init-{}-{}.mp4", run.number, track.inits);
+        let file = format!("init-{}-{}.mp4", self.run, track.inits);
         track.inits += 1;
         track.open = None;
         track.init = Some(file.clone());
         let (width, height) = format.resolution.unzip();
         let line = Line::Init { rendition, file, codec: format.codec, width, height };
-        Ok(self.entry(now, line, bytes))
+        self.entry(now, line, bytes)
     }
 
     /// Gives the entry, and the media time of its end in microseconds.
@@ -119,19 +105,18 @@ impl Writer {
         rendition: Rendition,
         chunk: Chunk,
     ) -> Result<(Entry, i64), RecordError> {
-        let run = self.run.ok_or(RecordError::NotBegun)?;
         let track = &mut self.tracks[rendition.index()];
         let init = track.init.clone().ok_or(RecordError::NotBegun)?;
         if chunk.starts_segment {
             track.open = None;
         }
         let (file, offset) = track.open.take().unwrap_or_else(|| {
-            let name = format!("{}-{}.m4s", run.number, track.segments);
+            let name = format!("{}-{}.m4s", self.run, track.segments);
             track.segments += 1;
             (name, 0)
         });
         let length = chunk.bytes.len() as u64;
-        let start_us = chunk.running_us.saturating_add(run.offset_us).max(track.end_us);
+        let start_us = chunk.running_us.saturating_add(self.offset_us).max(track.end_us);
         track.open = Some((file.clone(), offset + length));
         track.end_us = start_us.saturating_add(chunk.duration_us);
         let end_us = track.end_us;
@@ -150,10 +135,9 @@ impl Writer {
         Ok((self.entry(now, line, chunk.bytes), end_us))
     }
 
-    /// Ends the run in order, if one has begun.
-    pub(crate) fn stop(&mut self, now: DateTime<Utc>) -> Option<Entry> {
-        let run = self.run.take()?;
-        Some(self.entry(now, Line::Stopped { run: run.number }, Vec::new()))
+    /// Ends the run in order.
+    pub(crate) fn stop(self, now: DateTime<Utc>) -> Entry {
+        self.entry(now, Line::Stopped { run: self.run }, Vec::new())
     }
 
     fn entry(&self, captured_at: DateTime<Utc>, line: Line, bytes: Vec<u8>) -> Entry {

@@ -38,7 +38,7 @@ pub use error::StoreError;
 pub use jobs::{ClaimedJob, Job, JobKind, JobState, LEASE, MAX_ATTEMPTS, NewJob};
 pub use meetings::{ChangedMeeting, Meeting, MeetingFilter};
 pub use recordings::Recording;
-pub use rooms::{Room, RoomSource, RoomState};
+pub use rooms::{Room, RoomAddress, RoomSource, RoomState};
 pub use secrets::{SecretError, Secrets};
 pub use session::{ExemptSpan, SessionError};
 pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};

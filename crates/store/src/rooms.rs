@@ -21,12 +21,11 @@ pub struct Room {
     /// Unique within the council.
     pub slug: String,
     pub name: String,
-    /// The address without any secret.
-    pub source: String,
-    /// What the protocol needs in clear, sealed by [`Secrets`](crate::Secrets).
-    pub sealed_secret: Option<Vec<u8>>,
-    /// Of a stream key, which nobody but the encoder needs in clear.
-    pub key_sha256: Option<String>,
+    #[sqlx(flatten)]
+    pub main: RoomAddress,
+    /// Recorded while the main one brings nothing.
+    #[sqlx(flatten, try_from = "BackupColumns")]
+    pub backup: Option<RoomAddress>,
     /// Seconds from 0 to 300 by which publication is behind the chamber.
     pub air_delay_s: i64,
     pub created_at: DateTime<Utc>,
@@ -36,6 +35,34 @@ pub struct Room {
     /// Why, and what to do; empty where the state says it all.
     pub state_note: String,
     pub state_at: DateTime<Utc>,
+}
+
+/// Where a room's encoder calls or is called.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct RoomAddress {
+    /// The address without any secret.
+    pub source: String,
+    /// What the protocol needs in clear, sealed by [`Secrets`](crate::Secrets).
+    pub sealed_secret: Option<Vec<u8>>,
+    /// Of a stream key, which nobody but the encoder needs in clear.
+    pub key_sha256: Option<String>,
+}
+
+#[derive(FromRow)]
+struct BackupColumns {
+    backup_source: Option<String>,
+    backup_sealed_secret: Option<Vec<u8>>,
+    backup_key_sha256: Option<String>,
+}
+
+impl From<BackupColumns> for Option<RoomAddress> {
+    fn from(columns: BackupColumns) -> Self {
+        Some(RoomAddress {
+            source: columns.backup_source?,
+            sealed_secret: columns.backup_sealed_secret,
+            key_sha256: columns.backup_key_sha256,
+        })
+    }
 }
 
 /// How it goes in a room.
@@ -95,9 +122,10 @@ impl TryFrom<String> for RoomState {
 pub struct RoomSource {
     pub room_id: RoomId,
     pub slug: String,
-    pub source: String,
-    pub sealed_secret: Option<Vec<u8>>,
-    pub key_sha256: Option<String>,
+    #[sqlx(flatten)]
+    pub main: RoomAddress,
+    #[sqlx(flatten, try_from = "BackupColumns")]
+    pub backup: Option<RoomAddress>,
 }
 
 #[derive(FromRow)]
@@ -111,7 +139,7 @@ macro_rules! select_room {
     ($rest:literal) => {
         concat!(
             "SELECT r.id, r.council_id, c.slug AS council_slug, r.slug, r.name, r.source, r.sealed_secret,
-                r.key_sha256, r.air_delay_s, r.created_at, r.state, r.state_note, r.state_at
+                r.key_sha256, r.backup_source, r.backup_sealed_secret, r.backup_key_sha256, r.air_delay_s, r.created_at, r.state, r.state_note, r.state_at
             FROM rooms r JOIN councils c ON c.id = r.council_id ",
             $rest
         )
@@ -122,14 +150,15 @@ statements! {
     ROOMS = select_room!("ORDER BY c.slug, r.slug");
     ROOM_BY_ID = select_room!("WHERE r.id = $1");
     ROOM_BY_SLUG = select_room!("WHERE r.council_id = $1 AND r.slug = $2");
-    ROOM_SOURCES = "SELECT m.id AS meeting_id, r.id AS room_id, r.slug, r.source, r.sealed_secret, r.key_sha256
+    ROOM_SOURCES = "SELECT m.id AS meeting_id, r.id AS room_id, r.slug, r.source, r.sealed_secret, r.key_sha256,
+            r.backup_source, r.backup_sealed_secret, r.backup_key_sha256
         FROM meetings m JOIN rooms r ON r.id = m.room_id
         WHERE m.source IS NULL AND m.state IN ('scheduled', 'live', 'adjourned')";
     ROOM_INSERT = "INSERT INTO rooms (id, council_id, slug, name, source, sealed_secret, key_sha256,
-            air_delay_s, created_at, state, state_note, state_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+            backup_source, backup_sealed_secret, backup_key_sha256, air_delay_s, created_at, state, state_note, state_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     ROOM_UPDATE = "UPDATE rooms SET name = $2, source = $3, sealed_secret = $4, key_sha256 = $5,
-            air_delay_s = $6 WHERE id = $1";
+            backup_source = $6, backup_sealed_secret = $7, backup_key_sha256 = $8, air_delay_s = $9 WHERE id = $1";
     ROOM_SET_STATE = "UPDATE rooms SET state = $2, state_note = $3, state_at = $4 WHERE id = $1";
     ROOM_DELETE = "DELETE FROM rooms WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM meetings m
         WHERE m.room_id = $1 AND m.state IN ('scheduled', 'live', 'adjourned'))";
@@ -164,15 +193,19 @@ impl Tx {
     }
 
     pub async fn insert_room(&mut self, room: &Room) -> Result<()> {
+        let (source, sealed_secret, key_sha256) = columns(room.backup.as_ref());
         on_tx!(self, |connection| {
             sqlx::query(ROOM_INSERT)
                 .bind(room.id)
                 .bind(room.council_id)
                 .bind(&room.slug)
                 .bind(&room.name)
-                .bind(&room.source)
-                .bind(&room.sealed_secret)
-                .bind(&room.key_sha256)
+                .bind(&room.main.source)
+                .bind(&room.main.sealed_secret)
+                .bind(&room.main.key_sha256)
+                .bind(source)
+                .bind(sealed_secret)
+                .bind(key_sha256)
                 .bind(room.air_delay_s)
                 .bind(room.created_at)
                 .bind(room.state.as_str())
@@ -185,15 +218,19 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes name, source, keys and air delay; the slug is the room's for ever.
+    /// Writes name, sources, keys and air delay; the slug is the room's for ever.
     pub async fn update_room(&mut self, room: &Room) -> Result<()> {
+        let (source, sealed_secret, key_sha256) = columns(room.backup.as_ref());
         on_tx!(self, |connection| {
             sqlx::query(ROOM_UPDATE)
                 .bind(room.id)
                 .bind(&room.name)
-                .bind(&room.source)
-                .bind(&room.sealed_secret)
-                .bind(&room.key_sha256)
+                .bind(&room.main.source)
+                .bind(&room.main.sealed_secret)
+                .bind(&room.main.key_sha256)
+                .bind(source)
+                .bind(sealed_secret)
+                .bind(key_sha256)
                 .bind(room.air_delay_s)
                 .execute(connection)
                 .await
@@ -257,4 +294,13 @@ impl Tx {
         })?;
         Ok(())
     }
+}
+
+/// All of them empty where there is no address.
+fn columns(address: Option<&RoomAddress>) -> (Option<&str>, Option<&[u8]>, Option<&str>) {
+    (
+        address.map(|address| address.source.as_str()),
+        address.and_then(|address| address.sealed_secret.as_deref()),
+        address.and_then(|address| address.key_sha256.as_deref()),
+    )
 }

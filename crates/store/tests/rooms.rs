@@ -4,7 +4,7 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use moothall_core::{CouncilId, MeetingState, RoomId, Secret};
-use moothall_store::{Db, Room, RoomState, SecretError, Secrets};
+use moothall_store::{Db, Room, RoomAddress, RoomState, SecretError, Secrets};
 use moothall_testkit::{Scene, databases, noon};
 
 fn room(council_id: CouncilId, council_slug: &str) -> Room {
@@ -14,9 +14,12 @@ fn room(council_id: CouncilId, council_slug: &str) -> Room {
         council_slug: council_slug.to_owned(),
         slug: "council-chamber".to_owned(),
         name: "Council Chamber".to_owned(),
-        source: "srt://0.0.0.0:9710?mode=listener".to_owned(),
-        sealed_secret: Some(vec![0, 255, 7]),
-        key_sha256: None,
+        main: RoomAddress {
+            source: "srt://0.0.0.0:9710?mode=listener".to_owned(),
+            sealed_secret: Some(vec![0, 255, 7]),
+            key_sha256: None,
+        },
+        backup: None,
         air_delay_s: 10,
         created_at: noon(),
         state: RoomState::Idle,
@@ -42,9 +45,12 @@ async fn a_room_comes_back_as_it_was_and_as_it_was_changed() {
         assert!(insert(&test.db, &chamber).await);
         assert_eq!(test.db.room(chamber.id).await.unwrap().as_ref(), Some(&chamber));
         chamber.name = "Old Chamber".to_owned();
-        chamber.source = "rtmp://0.0.0.0:1935/live".to_owned();
-        chamber.sealed_secret = None;
-        chamber.key_sha256 = Some("00ff".to_owned());
+        chamber.backup = Some(chamber.main);
+        chamber.main = RoomAddress {
+            source: "rtmp://0.0.0.0:1935/live".to_owned(),
+            sealed_secret: None,
+            key_sha256: Some("00ff".to_owned()),
+        };
         chamber.air_delay_s = 300;
         (chamber.state, chamber.state_note) = (RoomState::Refused, "a wrong key".to_owned());
         let mut tx = test.db.begin().await.unwrap();
@@ -103,7 +109,7 @@ async fn a_meeting_is_recorded_in_its_room_and_the_room_stays_as_long() {
         tx.commit().await.unwrap();
         let sources = test.db.room_sources().await.unwrap();
         assert_eq!(sources.len(), 1);
-        assert_eq!(sources[&meeting.id].sealed_secret, chamber.sealed_secret);
+        assert_eq!(sources[&meeting.id].main, chamber.main);
         let wanted = test.db.meetings_to_record().await.unwrap();
         assert_eq!(
             wanted.iter().map(|wanted| (wanted.id, wanted.source.clone())).collect::<Vec<_>>(),

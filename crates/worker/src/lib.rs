@@ -10,6 +10,7 @@
 pub mod import;
 mod indexer;
 mod jobs;
+mod ledger;
 mod orders;
 mod preview;
 mod recorder;

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Mutex},
     thread::JoinHandle,
     time::Duration,
 };
@@ -13,8 +13,9 @@ use moothall_store::{Db, Meeting, Secrets, StoreError};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
+    ledger::{Ledger, Memory},
     orders::{Order, Orders},
-    recorder::{Memory, Recorder},
+    recorder::Recorder,
     recording_dir,
     rooms::{self, Origin, RoomStatus},
     waiting::WaitingFolders,
@@ -149,27 +150,27 @@ impl Recorders {
     ) -> Running {
         let orders = Arc::new(Orders::new(order));
         let runtime = Handle::current();
-        let status = RoomStatus {
+        let room = origin.as_ref().and_then(Origin::room);
+        let status = RoomStatus::new(self.db.clone(), self.clock.clone(), runtime.clone(), room);
+        let air_delay_s = meeting.air_delay_s;
+        let waiting_dir = waiting.folder(meeting.id);
+        let ledger = Ledger {
             db: self.db.clone(),
             clock: self.clock.clone(),
-            runtime: runtime.clone(),
-            room: origin.as_ref().and_then(Origin::room),
-            told: None,
+            runtime,
+            dir: recording_dir(&self.media_dir, meeting.id),
+            meeting,
+            memory: Memory::default(),
         };
-        let air_delay_s = meeting.air_delay_s;
         let recorder = Recorder {
-            db: self.db.clone(),
             clock: self.clock.clone(),
             secrets: self.secrets.clone(),
             origin: origin.clone(),
-            status,
+            status: Mutex::new(status),
+            ledger: Mutex::new(ledger),
             private_network: self.private_network,
-            dir: recording_dir(&self.media_dir, meeting.id),
-            waiting_dir: waiting.folder(meeting.id),
-            meeting,
+            waiting_dir,
             orders: Arc::clone(&orders),
-            runtime,
-            memory: Memory::default(),
         };
         // GStreamer's threads report to this one, which blocks: it must not be one of tokio's.
         let thread = std::thread::spawn(move || recorder.run());

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use moothall_core::{Clock, MeetingId, MeetingState, RoomId};
-use moothall_ingest::{Progress, Source};
-use moothall_store::{Db, Meeting, RoomSource, RoomState, Secrets};
+use moothall_ingest::{Progress, Rank, Source};
+use moothall_store::{Db, Meeting, RoomAddress, RoomSource, RoomState, Secrets};
 use tokio::runtime::Handle;
 
 /// Where one meeting is recorded from. As long as it stays the same, so may the connection.
@@ -21,6 +21,8 @@ pub(crate) enum Origin {
 /// start, when the clerk tests the sound, and not to one that was planned and forgotten.
 const OPENS_BEFORE: TimeDelta = TimeDelta::minutes(30);
 const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(12);
+
+const BACKUP_IS_RECORDED: &str = "the backup is recorded, since the main source brings nothing";
 
 /// Says of each meeting that is not over from where it is to be recorded now. Of those in one room it is the
 /// one that is running, else the one that was last to open.
@@ -68,19 +70,21 @@ impl Origin {
     ///
     /// # Errors
     /// In words for the log and the room's state, which hold nothing of the secret.
-    pub(crate) fn source(&self, secrets: &Secrets) -> Result<Source> {
-        let room = match self {
-            Self::Address(address) => return Ok(address.parse()?),
-            Self::Room(room) => room,
-        };
-        let (source, _) =
-            Source::apart(&room.source).with_context(|| format!("the source of the room {}", room.slug))?;
-        if let Some(key_sha256) = &room.key_sha256 {
-            return Ok(source.with_key_sha256(key_sha256));
+    pub(crate) fn source(&self, rank: Rank, secrets: &Secrets) -> Result<Source> {
+        match (self, rank) {
+            (Self::Address(address), Rank::Main) => Ok(address.parse()?),
+            (Self::Room(room), Rank::Main) => assemble(room, &room.main, secrets),
+            (Self::Room(room), Rank::Backup) => {
+                let backup =
+                    room.backup.as_ref().with_context(|| format!("the room {} has no backup", room.slug))?;
+                assemble(room, backup, secrets)
+            }
+            (Self::Address(_), Rank::Backup) => bail!("an address has no backup"),
         }
-        let Some(sealed) = &room.sealed_secret else { return Ok(source) };
-        let secret = secrets.open(room.room_id, sealed).with_context(|| format!("the room {}", room.slug))?;
-        Ok(source.with_secret(&secret)?)
+    }
+
+    pub(crate) const fn has_backup(&self) -> bool {
+        matches!(self, Self::Room(RoomSource { backup: Some(_), .. }))
     }
 
     pub(crate) const fn room(&self) -> Option<RoomId> {
@@ -91,22 +95,45 @@ impl Origin {
     }
 }
 
+fn assemble(room: &RoomSource, address: &RoomAddress, secrets: &Secrets) -> Result<Source> {
+    let (source, _) =
+        Source::apart(&address.source).with_context(|| format!("the source of the room {}", room.slug))?;
+    if let Some(key_sha256) = &address.key_sha256 {
+        return Ok(source.with_key_sha256(key_sha256));
+    }
+    let Some(sealed) = &address.sealed_secret else { return Ok(source) };
+    let secret = secrets.open(room.room_id, sealed).with_context(|| format!("the room {}", room.slug))?;
+    Ok(source.with_secret(&secret)?)
+}
+
 /// Tells how it goes in a room, as long as one meeting is recorded there.
 pub(crate) struct RoomStatus {
-    pub db: Db,
-    pub clock: Clock,
-    pub runtime: Handle,
+    db: Db,
+    clock: Clock,
+    runtime: Handle,
     /// None for a meeting with a source of its own: then nobody is told.
-    pub room: Option<RoomId>,
-    pub told: Option<(RoomState, String)>,
+    room: Option<RoomId>,
+    /// How it goes with the main source.
+    main: Option<(RoomState, String)>,
+    /// The backup is recorded.
+    on_backup: bool,
+    /// What is wrong with the backup.
+    backup_trouble: String,
+    told: Option<(RoomState, String)>,
 }
 
 impl RoomStatus {
+    pub(crate) fn new(db: Db, clock: Clock, runtime: Handle, room: Option<RoomId>) -> Self {
+        let backup_trouble = String::new();
+        Self { db, clock, runtime, room, main: None, on_backup: false, backup_trouble, told: None }
+    }
+
+    /// What comes from the main source.
     pub(crate) fn hear(&mut self, event: &Progress) {
         match event {
             // The trouble that a connection ended with is worth knowing until the next has come.
             Progress::Listening { .. } => {
-                let trouble = self.told.take().map(|(_, note)| note).unwrap_or_default();
+                let trouble = self.main.take().map(|(_, note)| note).unwrap_or_default();
                 self.tell(RoomState::Waiting, &trouble);
             }
             Progress::Connected => self.tell(RoomState::Connected, ""),
@@ -120,23 +147,70 @@ impl RoomStatus {
                 self.tell(RoomState::Recording, text);
             }
             Progress::Notice { text } => self.tell(RoomState::Connected, text),
-            Progress::Stream { .. } => {}
+            Progress::Stream { .. } | Progress::StandingBy => {}
         }
+    }
+
+    pub(crate) fn hear_backup(&mut self, event: &Progress) {
+        let on_backup = match event {
+            Progress::Recorded { .. } => true,
+            Progress::StandingBy => false,
+            Progress::Refused { remedy: text } | Progress::Notice { text } => {
+                return self.tell_of_backup(text);
+            }
+            Progress::Listening { .. } | Progress::Connected | Progress::Stream { .. } => return,
+        };
+        if self.on_backup != on_backup {
+            self.on_backup = on_backup;
+            self.backup_trouble.clear();
+            self.tell_all();
+        }
+    }
+
+    /// The connection to the backup ended; `trouble` says why, where something is wrong.
+    pub(crate) fn backup_ended(&mut self, trouble: &str) {
+        self.on_backup = false;
+        self.tell_of_backup(trouble);
+    }
+
+    fn tell_of_backup(&mut self, trouble: &str) {
+        trouble.clone_into(&mut self.backup_trouble);
+        self.tell_all();
     }
 
     /// The note, if this is the state that was told last.
     fn note_as(&self, state: RoomState) -> Option<&str> {
-        self.told.as_ref().filter(|told| told.0 == state).map(|told| told.1.as_str())
+        self.main.as_ref().filter(|main| main.0 == state).map(|main| main.1.as_str())
     }
 
-    /// `note` says why, and what to do.
+    /// How it goes with the main source; `note` says why, and what to do.
     pub(crate) fn tell(&mut self, state: RoomState, note: &str) {
-        let Some(room) = self.room else { return };
+        self.on_backup &= state != RoomState::Recording;
+        self.main = Some((state, note.to_owned()));
+        self.tell_all();
+    }
+
+    fn tell_all(&mut self) {
+        let (Some(room), Some((state, note))) = (self.room, self.main.clone()) else { return };
+        let mut notes = vec![note];
+        let state = match state {
+            RoomState::Idle => RoomState::Idle,
+            _ if self.on_backup => {
+                notes.insert(0, BACKUP_IS_RECORDED.to_owned());
+                RoomState::Recording
+            }
+            state => state,
+        };
+        if !self.backup_trouble.is_empty() {
+            notes.push(format!("the backup: {}", self.backup_trouble));
+        }
+        notes.retain(|note| !note.is_empty());
+        let note = notes.join("; ");
         if self.told.as_ref().is_some_and(|told| told.0 == state && told.1 == note) {
             return;
         }
-        self.told = Some((state, note.to_owned()));
-        if let Err(error) = self.runtime.block_on(save(&self.db, &self.clock, room, state, note)) {
+        self.told = Some((state, note.clone()));
+        if let Err(error) = self.runtime.block_on(save(&self.db, &self.clock, room, state, &note)) {
             tracing::error!(%room, "cannot save the room's state: {error:#}");
         }
     }
@@ -155,8 +229,8 @@ mod tests {
     use super::*;
 
     fn room(source: &str, sealed_secret: Option<Vec<u8>>, room_id: RoomId) -> RoomSource {
-        let (slug, source) = ("chamber".to_owned(), source.to_owned());
-        RoomSource { room_id, slug, source, sealed_secret, key_sha256: None }
+        let main = RoomAddress { source: source.to_owned(), sealed_secret, key_sha256: None };
+        RoomSource { room_id, slug: "chamber".to_owned(), main, backup: None }
     }
 
     fn origin(source: &str, sealed_secret: Option<Vec<u8>>, room_id: RoomId) -> Origin {
@@ -230,27 +304,25 @@ mod tests {
         let secrets = Secrets::new(folder.path(), None).unwrap();
         let room = RoomId::new();
         let sealed = secrets.seal(room, &Secret::new("the-heron-walks")).unwrap();
-        let source = origin("srt://:9710", Some(sealed.clone()), room).source(&secrets).unwrap();
+        let source = origin("srt://:9710", Some(sealed.clone()), room).source(Rank::Main, &secrets).unwrap();
         assert_eq!(Ok(&source), "srt://:9710?passphrase=the-heron-walks".parse().as_ref());
         assert!(!format!("{source} {source:?} {source:#?}").contains("heron"));
 
         // Sealed for this room, it is of no use to another.
         let other = origin("srt://:9710", Some(sealed.clone()), RoomId::new());
-        let error = format!("{:#}", other.source(&secrets).unwrap_err());
+        let error = format!("{:#}", other.source(Rank::Main, &secrets).unwrap_err());
         assert!(error.contains("chamber") && error.contains("rotate-key"), "{error}");
 
         // Of a stream key the hash is enough.
         let key = Secret::stream_key().unwrap();
-        let rtmp = RoomSource {
-            key_sha256: Some(key.sha256()),
-            ..self::room("rtmp://0.0.0.0:1935/live", None, room)
-        };
-        let source = Origin::Room(rtmp).source(&secrets).unwrap();
+        let mut rtmp = self::room("rtmp://0.0.0.0:1935/live", None, room);
+        rtmp.main.key_sha256 = Some(key.sha256());
+        let source = Origin::Room(rtmp).source(Rank::Main, &secrets).unwrap();
         assert_eq!(Ok(source), format!("rtmp://0.0.0.0:1935/live?key={}", key.reveal()).parse());
 
         // A passphrase that SRT would not take is refused without being repeated.
         let sealed = secrets.seal(room, &Secret::new("heron")).unwrap();
-        let error = origin("srt://:9710", Some(sealed), room).source(&secrets).unwrap_err();
+        let error = origin("srt://:9710", Some(sealed), room).source(Rank::Main, &secrets).unwrap_err();
         assert!(!format!("{error:#} {error:?}").contains("heron"), "{error:#}");
     }
 }

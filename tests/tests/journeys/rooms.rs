@@ -200,7 +200,7 @@ fn rooms_are_added_changed_and_removed_and_nonsense_is_refused() {
         let actions = home.database(async |db| {
             let rooms = db.rooms().await.unwrap();
             let annexe = rooms.iter().find(|room| room.slug == "annexe").unwrap();
-            assert!(annexe.sealed_secret.is_some());
+            assert!(annexe.main.sealed_secret.is_some());
             let entries = db.audit_of(&annexe.id.to_string()).await.unwrap();
             entries.into_iter().map(|entry| entry.action).collect::<Vec<_>>()
         });

@@ -5,7 +5,7 @@ use std::{fs, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use moothall_core::{Clock, RoomId, Secret, slugify};
 use moothall_ingest::{KeyKind, Source};
-use moothall_store::{AuditEntry, Council, Room, RoomState, Secrets, Tx};
+use moothall_store::{AuditEntry, Council, Room, RoomAddress, RoomState, Secrets, Tx};
 use moothall_worker::import::council_name;
 use serde_json::{Value, json};
 
@@ -30,6 +30,9 @@ enum Command {
         /// Where its encoder calls or is called: srt://0.0.0.0:9710
         #[arg(long, value_name = "URL")]
         source: String,
+        /// Where a second encoder calls or is called, which is recorded while the first brings nothing
+        #[arg(long, value_name = "URL")]
+        backup: Option<String>,
         /// By how much publication is behind the chamber, from 0 to 300
         #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = air_delay())]
         air_delay: i64,
@@ -37,7 +40,12 @@ enum Command {
     /// Show the rooms, and how it goes there
     List,
     /// Give a room a new key, shown once; the old one is dead at once
-    RotateKey { slug: String },
+    RotateKey {
+        slug: String,
+        /// The key of its backup
+        #[arg(long)]
+        backup: bool,
+    },
     /// Change a room; its address stays, and its key unless another is given
     Set {
         slug: String,
@@ -46,6 +54,9 @@ enum Command {
         /// Where its encoder calls or is called
         #[arg(long, value_name = "URL")]
         source: Option<String>,
+        /// Where a second encoder calls or is called; "none" for none any more
+        #[arg(long, value_name = "URL")]
+        backup: Option<String>,
         /// For meetings that are announced from now on, from 0 to 300
         #[arg(long, value_name = "SECONDS", value_parser = air_delay())]
         air_delay: Option<i64>,
@@ -72,10 +83,12 @@ pub fn run(settings: &Settings, args: Args) -> Result<ExitCode> {
             tx.ensure_council(&args.council, &council_name(&args.council), Clock::System.now()).await?;
         let mut change = Change { tx, secrets, council, told: Vec::new() };
         match args.command {
-            Command::Add { name, source, air_delay } => change.add(name, &source, air_delay).await?,
-            Command::RotateKey { slug } => change.rotate_key(&slug).await?,
-            Command::Set { slug, name, source, air_delay } => {
-                change.set(&slug, name, source.as_deref(), air_delay).await?;
+            Command::Add { name, source, backup, air_delay } => {
+                change.add(name, &source, backup.as_deref(), air_delay).await?;
+            }
+            Command::RotateKey { slug, backup } => change.rotate_key(&slug, backup).await?,
+            Command::Set { slug, name, source, backup, air_delay } => {
+                change.set(&slug, name, source.as_deref(), backup.as_deref(), air_delay).await?;
             }
             Command::Remove { slug } => change.remove(&slug).await?,
             Command::List => {}
@@ -100,7 +113,13 @@ struct Change {
 }
 
 impl Change {
-    async fn add(&mut self, name: String, source: &str, air_delay_s: i64) -> Result<()> {
+    async fn add(
+        &mut self,
+        name: String,
+        source: &str,
+        backup: Option<&str>,
+        air_delay_s: i64,
+    ) -> Result<()> {
         let now = Clock::System.now();
         let slug = slugify(&name);
         if slug.is_empty() {
@@ -112,37 +131,40 @@ impl Change {
                 self.council.name
             );
         }
-        let mut room = Room {
-            id: RoomId::new(),
+        self.tell(format!("room {slug} is added"));
+        let id = RoomId::new();
+        let main = self.address(id, &slug, source, None)?;
+        let backup = match backup {
+            Some(text) => Some(self.backup_address(id, &slug, text, None)?),
+            None => None,
+        };
+        let room = Room {
+            id,
             council_id: self.council.id,
             council_slug: self.council.slug.clone(),
             slug,
             name,
-            source: String::new(),
-            sealed_secret: None,
-            key_sha256: None,
+            main,
+            backup,
             air_delay_s,
             created_at: now,
             state: RoomState::Idle,
             state_note: String::new(),
             state_at: now,
         };
-        let (source, secret) = read(source)?;
-        room.source = source.to_text();
-        let secret = match secret {
-            None => new_key(&source)?,
-            secret => secret,
-        };
-        self.tell(format!("room {} is added", room.slug));
-        self.give_key(&mut room, &source, secret)?;
         self.tx.insert_room(&room).await?;
         self.audit("room.add", &room, None, Some(public(&room))).await
     }
 
-    async fn rotate_key(&mut self, slug: &str) -> Result<()> {
+    async fn rotate_key(&mut self, slug: &str, of_backup: bool) -> Result<()> {
         let mut room = self.room(slug).await?;
-        let source = kept(&room)?;
-        let key = match (source.key_kind(), &room.sealed_secret) {
+        let (address, option) = match &mut room.backup {
+            Some(backup) if of_backup => (backup, "--backup"),
+            None if of_backup => bail!("{slug} has no backup: see `moothall room list`"),
+            _ => (&mut room.main, "--source"),
+        };
+        let source = kept(slug, address)?;
+        let key = match (source.key_kind(), &address.sealed_secret) {
             // The encoder that we call is given the new one as well.
             (KeyKind::Passphrase, Some(_)) => Some(Secret::readable()?),
             _ => new_key(&source)?,
@@ -150,11 +172,11 @@ impl Change {
         if key.is_none() {
             bail!(
                 "the key of {slug} is its encoder's, if it has one: change it there, and give the new address with \
-                 `moothall room set {slug} --source`"
+                 `moothall room set {slug} {option}`"
             );
         }
         self.tell(format!("room {slug} has a new key, and the old one is dead"));
-        self.give_key(&mut room, &source, key)?;
+        self.give_key(room.id, slug, address, &source, key)?;
         self.tx.update_room(&room).await?;
         self.audit("room.rotate-key", &room, None, None).await
     }
@@ -164,25 +186,20 @@ impl Change {
         slug: &str,
         name: Option<String>,
         source: Option<&str>,
+        backup: Option<&str>,
         air_delay_s: Option<i64>,
     ) -> Result<()> {
         let mut room = self.room(slug).await?;
         let before = public(&room);
         self.tell(format!("room {slug} is changed"));
         if let Some(text) = source {
-            let (source, secret) = read(text)?;
-            let stays = kept(&room)?.key_kind() == source.key_kind()
-                && match source.key_kind() {
-                    KeyKind::Passphrase => room.sealed_secret.is_some(),
-                    KeyKind::StreamKey => room.key_sha256.is_some(),
-                    KeyKind::Address | KeyKind::None => false,
-                };
-            room.source = source.to_text();
-            match secret {
-                None if stays => {}
-                None => self.give_key(&mut room, &source, new_key(&source)?)?,
-                secret => self.give_key(&mut room, &source, secret)?,
-            }
+            room.main = self.address(room.id, slug, text, Some(room.main))?;
+        }
+        if let Some(text) = backup {
+            room.backup = match text {
+                "none" => None,
+                text => Some(self.backup_address(room.id, slug, text, room.backup)?),
+            };
         }
         room.name = name.unwrap_or(room.name);
         room.air_delay_s = air_delay_s.unwrap_or(room.air_delay_s);
@@ -203,18 +220,64 @@ impl Change {
         self.audit("room.remove", &room, Some(public(&room)), None).await
     }
 
-    /// Gives the room this key and no other, and shows it once as the encoder needs it.
-    fn give_key(&mut self, room: &mut Room, source: &Source, key: Option<Secret>) -> Result<()> {
-        (room.sealed_secret, room.key_sha256) = match &key {
+    /// The address in place of the one `before`, whose key it keeps where it has none of its own and can.
+    fn address(
+        &mut self,
+        room: RoomId,
+        slug: &str,
+        text: &str,
+        before: Option<RoomAddress>,
+    ) -> Result<RoomAddress> {
+        let (source, secret) = read(text)?;
+        let mut address = RoomAddress { source: source.to_text(), sealed_secret: None, key_sha256: None };
+        if secret.is_none()
+            && let Some(before) = before
+            && kept(slug, &before)?.key_kind() == source.key_kind()
+            && match source.key_kind() {
+                KeyKind::Passphrase => before.sealed_secret.is_some(),
+                KeyKind::StreamKey => before.key_sha256.is_some(),
+                KeyKind::Address | KeyKind::None => false,
+            }
+        {
+            return Ok(RoomAddress { source: address.source, ..before });
+        }
+        let key = match secret {
+            None => new_key(&source)?,
+            secret => secret,
+        };
+        self.give_key(room, slug, &mut address, &source, key)?;
+        Ok(address)
+    }
+
+    fn backup_address(
+        &mut self,
+        room: RoomId,
+        slug: &str,
+        text: &str,
+        before: Option<RoomAddress>,
+    ) -> Result<RoomAddress> {
+        self.tell("its backup:".to_owned());
+        self.address(room, slug, text, before)
+    }
+
+    /// Gives the address this key and no other, and shows it once as the encoder needs it.
+    fn give_key(
+        &mut self,
+        room: RoomId,
+        slug: &str,
+        address: &mut RoomAddress,
+        source: &Source,
+        key: Option<Secret>,
+    ) -> Result<()> {
+        (address.sealed_secret, address.key_sha256) = match &key {
             Some(key) if source.key_kind() == KeyKind::StreamKey => (None, Some(key.sha256())),
-            Some(key) => (Some(self.secrets.seal(room.id, key)?), None),
+            Some(key) => (Some(self.secrets.seal(room, key)?), None),
             None => (None, None),
         };
         for (label, value) in source.for_encoder(&host_name(), key.as_ref()) {
             self.tell(format!("  {label:<10}  {value}"));
         }
         if key.is_some() && source.key_kind() != KeyKind::Address {
-            let slug = &room.slug;
             self.tell(format!(
                 "The key is shown this once; `moothall room rotate-key {slug}` makes a new one."
             ));
@@ -262,9 +325,9 @@ fn read(text: &str) -> Result<(Source, Option<Secret>)> {
     Ok((source, secret))
 }
 
-fn kept(room: &Room) -> Result<Source> {
-    let read = Source::apart(&room.source);
-    Ok(read.with_context(|| format!("the source of the room {} in the database", room.slug))?.0)
+fn kept(slug: &str, address: &RoomAddress) -> Result<Source> {
+    let read = Source::apart(&address.source);
+    Ok(read.with_context(|| format!("the source of the room {slug} in the database"))?.0)
 }
 
 /// A key for a source that would otherwise take in whoever finds its port. What is called has its own, and
@@ -279,7 +342,11 @@ fn new_key(source: &Source) -> Result<Option<Secret>> {
 
 /// What anybody may know of a room.
 fn public(room: &Room) -> Value {
-    json!({ "slug": room.slug, "name": room.name, "source": room.source, "air_delay_s": room.air_delay_s })
+    let backup = room.backup.as_ref().map(|backup| &backup.source);
+    json!({
+        "slug": room.slug, "name": room.name, "source": room.main.source, "backup": backup,
+        "air_delay_s": room.air_delay_s,
+    })
 }
 
 /// The name of this machine; the encoder may have to use another.
@@ -292,9 +359,13 @@ fn host_name() -> String {
 
 fn list(rooms: &[Room]) {
     for room in rooms {
-        let Room { council_slug, slug, name, source, air_delay_s, state, state_note, state_at, .. } = room;
+        let Room { council_slug, slug, name, main, backup, air_delay_s, state, state_note, state_at, .. } =
+            room;
         println!("{council_slug}/{slug}  {name}");
-        println!("  source     {source}");
+        println!("  source     {}", main.source);
+        if let Some(backup) = backup {
+            println!("  backup     {}", backup.source);
+        }
         println!("  air delay  {air_delay_s} s");
         println!("  state      {} since {}", state.as_str(), state_at.format("%Y-%m-%d %H:%M:%S UTC"));
         if !state_note.is_empty() {
@@ -306,8 +377,9 @@ fn list(rooms: &[Room]) {
 /// Rooms that wait for their encoders at the same port cannot both do so at the same time, unless each has a
 /// stream id of its own.
 fn same_port(rooms: &[Room]) -> Vec<String> {
+    let addresses = rooms.iter().flat_map(|room| [Some(&room.main), room.backup.as_ref()].map(|a| (room, a)));
     let sources: Vec<(&Room, Source)> =
-        rooms.iter().filter_map(|room| Some((room, kept(room).ok()?))).collect();
+        addresses.filter_map(|(room, address)| Some((room, kept(&room.slug, address?).ok()?))).collect();
     let mut warnings = Vec::new();
     for (index, (room, source)) in sources.iter().enumerate() {
         for (other, _) in sources[..index].iter().filter(|(_, other)| source.is_in_the_way_of(other)) {

@@ -109,6 +109,7 @@ pub fn epoch() -> DateTime<Utc> {
 
 pub fn options() -> RecordOptions {
     RecordOptions {
+        rank: Rank::Main,
         clock: Clock::System,
         file_epoch: epoch(),
         no_stream_after: Duration::from_secs(10),

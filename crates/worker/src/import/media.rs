@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use moothall_core::{Clock, RecordingId};
-use moothall_ingest::{Progress, RecordOptions, Rendition, Source, StopHandle, Timeline};
+use moothall_ingest::{Progress, Rank, RecordOptions, Rendition, Source, StopHandle, Timeline};
 use moothall_store::{Db, JobKind, NewJob, Recording};
 use sha2::{Digest, Sha256};
 
@@ -65,6 +65,7 @@ pub async fn import(
     }
     let dir = recording_dir(media_dir, meeting);
     let options = RecordOptions {
+        rank: Rank::Main,
         clock: clock.clone(),
         file_epoch: report.meeting.starts_at,
         no_stream_after: NO_STREAM_AFTER,

@@ -1,0 +1,4 @@
+-- A second source of a room, recorded while the main one brings nothing. As the columns without "backup".
+ALTER TABLE rooms ADD COLUMN backup_source TEXT;
+ALTER TABLE rooms ADD COLUMN backup_sealed_secret BYTEA;
+ALTER TABLE rooms ADD COLUMN backup_key_sha256 TEXT;
