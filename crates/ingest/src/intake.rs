@@ -1,7 +1,7 @@
 //! What the muxers of one connection give, made into entries of the recording, if it is this connection that
 //! is recorded.
 
-use std::time::Instant;
+use std::{collections::VecDeque, time::Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use moothall_core::MediaTime;
@@ -16,12 +16,28 @@ use crate::{
     writer::{Chunk, TimeBase, Writer},
 };
 
+/// So much is held while a connection stands by: as long as it takes to see that the other one has failed, and
+/// a segment, since pictures begin with one.
+const HELD_US: i64 = 6_000_000;
+
+/// Times of one source are not further ahead than this, unless the machine's clock was set back: then what the
+/// other one brings need not wait.
+const MOST_AHEAD: TimeDelta = TimeDelta::seconds(15);
+
 /// One connection's way into the recording.
 #[derive(Default)]
 pub(crate) struct Intake {
     /// None before the first piece, and while it stands by.
     pub writer: Option<Writer>,
     inits: [Option<Init>; 2],
+    /// The latest that came while it stood by.
+    held: VecDeque<Held>,
+}
+
+struct Held {
+    rendition: Rendition,
+    chunk: Chunk,
+    captured_at: DateTime<Utc>,
 }
 
 /// What each run begins with.
@@ -43,7 +59,7 @@ pub(crate) fn take_in(
     let (init, chunks) = unpack(sample)?;
     let Some(first) = chunks.first() else { return Ok(()) };
     shared.check_drift(first.running_us)?;
-    let base = shared.time_base(first.running_us).moved_to(first.running_us);
+    let base = shared.time_base(first.running_us);
     let now = shared.clock.now();
     // Held until all is pushed: what two connections bring must not be mixed.
     let mut lead = lock(&shared.recording.lead);
@@ -53,24 +69,48 @@ pub(crate) fn take_in(
         shared.tell(Event::Stream { rendition, codec: format.codec.clone(), transcoded });
         intake.inits[rendition.index()] = Some(Init { bytes, format, is_written: false });
     }
-    let leads = rendition == Rendition::Video || intake.inits[Rendition::Video.index()].is_none();
-    match lead.turn(shared.rank, first.starts_segment && leads, Instant::now()) {
+    intake.held.extend(chunks.into_iter().map(|chunk| Held { rendition, chunk, captured_at: now }));
+    let recorded_until = lead.recorded_until.filter(|until| *until < now + MOST_AHEAD);
+    let begins_us = intake.begins_us(base, recorded_until);
+    match lead.turn(shared.rank, begins_us.is_some(), Instant::now()) {
         Turn::Record => {}
-        Turn::TakeOver => intake.leave_run(),
+        Turn::TakeOver => {
+            intake.leave_run();
+            intake.held.retain(|held| begins_us.is_some_and(|begins_us| held.chunk.running_us >= begins_us));
+        }
         Turn::StandBy => {
             intake.leave_run();
+            intake.hold_the_latest();
             shared.tell(Event::StandsBy);
             return Ok(());
         }
     }
-    intake.begin(shared, base, now)?;
-    for chunk in chunks {
-        intake.write(shared, rendition, chunk, now)?;
+    while let Some(Held { rendition, chunk, captured_at }) = intake.held.pop_front() {
+        let end = base.wall_clock(chunk.running_us.saturating_add(chunk.duration_us));
+        intake.begin(shared, base.moved_to(chunk.running_us), captured_at)?;
+        intake.write(shared, rendition, chunk, captured_at)?;
+        lead.recorded_until = lead.recorded_until.max(end);
     }
     Ok(())
 }
 
 impl Intake {
+    /// Where a run could begin: players begin with a whole picture, or with any sound where there is none, and
+    /// what the other connection has recorded is not recorded again.
+    fn begins_us(&self, base: TimeBase, recorded_until: Option<DateTime<Utc>>) -> Option<i64> {
+        let has_picture = self.inits[Rendition::Video.index()].is_some();
+        let begins = |held: &&Held| {
+            (!has_picture || held.rendition == Rendition::Video && held.chunk.starts_segment)
+                && base.wall_clock(held.chunk.running_us) >= recorded_until
+        };
+        Some(self.held.iter().find(begins)?.chunk.running_us)
+    }
+
+    fn hold_the_latest(&mut self) {
+        let latest_us = self.held.iter().map(|held| held.chunk.running_us).max().unwrap_or(0);
+        self.held.retain(|held| held.chunk.running_us > latest_us - HELD_US);
+    }
+
     /// Another connection's run follows the one that this had begun.
     fn leave_run(&mut self) {
         self.writer = None;
@@ -98,7 +138,7 @@ impl Intake {
         let writer = self.writer.as_mut().ok_or(RecordError::NotBegun)?;
         let init = self.inits[rendition.index()].as_mut().ok_or(RecordError::NotBegun)?;
         if !init.is_written {
-            // Where it takes over in the middle of a segment, sound can begin at once, pictures cannot.
+            // Where a run begins in the middle of a segment, sound can begin at once, pictures cannot.
             if rendition == Rendition::Video && !chunk.starts_segment {
                 return Ok(());
             }
@@ -114,6 +154,14 @@ impl Intake {
 }
 
 impl TimeBase {
+    /// None for a file, whose times are its own.
+    fn wall_clock(self, later_us: i64) -> Option<DateTime<Utc>> {
+        match self.moved_to(later_us) {
+            Self::File { .. } => None,
+            Self::Live { wall, .. } => Some(wall),
+        }
+    }
+
     /// The same relation, told of a later moment.
     fn moved_to(self, later_us: i64) -> Self {
         match self {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+
 /// A source that brings nothing for so long has failed. Muxers give something at least each second.
 const FAILED_AFTER: Duration = Duration::from_secs(3);
 /// A main source that has come back is trusted again once it has lasted for so long.
@@ -38,6 +40,8 @@ pub(crate) struct Lead {
     holder: Option<Rank>,
     /// Since when and until when each brought something without a break.
     heard: [Option<(Instant, Instant)>; 2],
+    /// Up to when something live is recorded, from whichever source.
+    pub recorded_until: Option<DateTime<Utc>>,
 }
 
 impl Lead {

@@ -6,6 +6,7 @@
 
 mod architecture;
 mod archive;
+mod backup;
 mod bad_input;
 mod bad_machine;
 mod clips;

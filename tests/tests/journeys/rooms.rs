@@ -15,7 +15,7 @@ fn room(home: &Home, arguments: &[&str]) -> Told {
 }
 
 /// Announces the meeting of tonight, which begins now.
-fn announce(home: &Home, room: &str) -> Told {
+pub fn announce(home: &Home, room: &str) -> Told {
     let start = Clock::System.now().to_rfc3339();
     let meeting = ["import", "meeting", "--council", "ambleford", "--committee", "Planning Committee"];
     let rest = ["--title", "Planning Committee", "--start", &start, "--slug", SLUG, "--room", room];

@@ -6,7 +6,7 @@ use std::{
     net::{TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -126,13 +126,23 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn start(source: &str, dir: &Path, options: RecordOptions) -> Self {
+        let recording = Recording::open(dir, &options.clock, None);
+        Self::start_on(recording.map(Arc::new), source, options)
+    }
+
+    /// Of one source of a recording that may have another.
+    pub fn start_on(
+        recording: Result<Arc<Recording>, RecordError>,
+        source: &str,
+        options: RecordOptions,
+    ) -> Self {
         init().unwrap();
         let source: Source = source.parse().unwrap();
         let (told, heard) = mpsc::channel();
         let stop = StopHandle::default();
-        let (dir, stopping) = (dir.to_owned(), stop.clone());
+        let stopping = stop.clone();
         let thread = std::thread::spawn(move || {
-            record(&source, &dir, &options, &stopping, |progress| {
+            recording?.record(&source, &options, &stopping, |progress| {
                 let _ = told.send(progress);
             })
         });
