@@ -1,4 +1,11 @@
-use std::{fmt, sync::mpsc::Sender};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::Sender,
+    },
+};
 
 use gst::prelude::*;
 
@@ -109,20 +116,41 @@ impl SrtAddress {
             source.set_property("streamid", stream_id);
         }
         source.set_property("authentication", true);
-        let asked = events.clone();
+        let (asked, door) = (events.clone(), self.clone());
+        let is_taken = Arc::new(AtomicBool::new(false));
+        let taken = Arc::clone(&is_taken);
         // Comes before the passphrase is compared; a caller that passes is then also "added".
-        source.connect("caller-connecting", false, move |_| {
-            tell(&asked, Event::Asked);
-            Some(true.to_value())
+        source.connect("caller-connecting", false, move |values| {
+            let stream_id = values.get(2).and_then(|id| id.get::<Option<String>>().ok()).flatten();
+            let refusal = door.refusal(stream_id.as_deref(), is_taken.load(Ordering::SeqCst));
+            let is_let_in = refusal.is_none();
+            tell(&asked, refusal.map_or(Event::Asked, |remedy| Event::Refused { remedy }));
+            Some(is_let_in.to_value())
         });
         let added = events.clone();
         source.connect("caller-added", false, move |_| {
+            taken.store(true, Ordering::SeqCst);
             tell(&added, Event::Connected);
             None
         });
         // In caller mode no signal tells of the connection, but the first bytes do.
         tell_of_first_bytes(&source, events);
         Ok(Input::new([source, transport_stream()?]))
+    }
+
+    /// Why an encoder that calls is not let in, whatever its passphrase is.
+    fn refusal(&self, stream_id: Option<&str>, is_taken: bool) -> Option<String> {
+        if let Some(own) = self.stream_id.as_deref().filter(|own| stream_id != Some(own)) {
+            return Some(format!(
+                "an encoder called {self} and was refused: its stream id must be {own:?}, as in the source's address"
+            ));
+        }
+        is_taken.then(|| {
+            format!(
+                "a second encoder called {self} and was refused, since another one is connected: stop one of them, or \
+                 give each an address of its own"
+            )
+        })
     }
 }
 
