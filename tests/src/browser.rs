@@ -1,4 +1,6 @@
 use std::{
+    fs,
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -82,6 +84,23 @@ impl Browser {
     #[track_caller]
     pub fn until(&self, expression: &str, limit: Duration) {
         until(expression, limit, || (self.value(expression) == Value::Bool(true)).then_some(()));
+    }
+
+    /// Types into what a CSS selector finds first; keys without a letter are those of WebDriver.
+    #[track_caller]
+    pub fn keys(&self, selector: &str, keys: &str) {
+        self.runtime
+            .block_on(async {
+                self.client.find(fantoccini::Locator::Css(selector)).await?.send_keys(keys).await
+            })
+            .unwrap();
+    }
+
+    /// Keeps what the window shows as a PNG file.
+    #[track_caller]
+    pub fn keep_picture(&self, file: &Path) {
+        let picture = self.runtime.block_on(self.client.screenshot()).unwrap();
+        fs::write(file, picture).unwrap();
     }
 
     /// Presses what a CSS selector finds first, as a person would.

@@ -2,21 +2,29 @@
 //! patience that ends.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene should say so and stop")]
 
+mod bad_network;
 mod browser;
 mod feed;
 mod home;
 mod http;
 mod media;
+mod media_playlist;
 mod ports;
 mod server;
+mod time_code;
+mod tireless;
 mod until;
 
+pub use bad_network::{BadNetwork, Trouble};
 pub use browser::Browser;
 pub use feed::{Feed, SAMPLE_RATE, tone};
 pub use home::{Home, Told, blocking};
 pub use http::{Answer, get};
 pub use media::{Encoder, Picture, ffmpeg, ffprobe, speech};
+pub use media_playlist::{Segment, aired_until_ms, runs, segments};
 pub use moothall_testkit::{models_dir, shared_data};
 pub use ports::free_port;
 pub use server::Server;
+pub use time_code::{Heard, heard};
+pub use tireless::Tireless;
 pub use until::{MINUTE, SECOND, until};

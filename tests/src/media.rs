@@ -6,7 +6,7 @@ use std::{
 use moothall_testkit::shared_data;
 use serde_json::Value;
 
-use crate::Home;
+use crate::{Home, time_code};
 
 /// An encoder: ffmpeg that pushes in real time, for ever. It is killed when it is dropped.
 pub struct Encoder(Child);
@@ -34,8 +34,56 @@ impl Encoder {
                 command.args(["-map", "0:a"]);
             }
         }
-        let container = if address.starts_with("rtmp:") { "flv" } else { "mpegts" };
-        command.args(["-c:a", "aac", "-ar", "48000", "-f", container]).arg(address);
+        Self::start(command, address)
+    }
+
+    /// Pushes sound that tells when it was sent (see [`crate::heard`]), and a test picture.
+    pub fn push_time(address: &str) -> Self {
+        let mut command = Command::new("ffmpeg");
+        command.args(["-nostdin", "-loglevel", "error", "-re", "-f", "lavfi", "-i", &time_code::source()]);
+        command.args([
+            "-re",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc=size=160x90:rate=10",
+            "-map",
+            "1:v",
+            "-map",
+            "0:a",
+        ]);
+        command.args(["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"]);
+        command.args(["-pix_fmt", "yuv420p", "-g", "10"]);
+        Self::start(command, address)
+    }
+
+    /// Pushes a test picture without any sound.
+    pub fn push_picture(address: &str) -> Self {
+        let mut command = Command::new("ffmpeg");
+        command.args([
+            "-nostdin",
+            "-loglevel",
+            "error",
+            "-re",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc=size=160x90:rate=10",
+        ]);
+        command.args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10"]);
+        Self::start(command, address)
+    }
+
+    fn start(mut command: Command, address: &str) -> Self {
+        let container = match address {
+            address if address.starts_with("rtmp:") => &["flv"][..],
+            // Segments of a second, of which the latest ten are kept.
+            address if address.ends_with(".m3u8") => {
+                &["hls", "-hls_time", "1", "-hls_list_size", "10", "-hls_flags", "delete_segments"]
+            }
+            _ => &["mpegts"],
+        };
+        command.args(["-c:a", "aac", "-ar", "48000", "-f"]).args(container).arg(address);
         Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 

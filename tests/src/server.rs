@@ -98,6 +98,19 @@ impl Server {
         answer.json()
     }
 
+    /// How much of a meeting is recorded and aired.
+    #[track_caller]
+    pub fn recorded_ms(&self, slug: &str) -> i64 {
+        self.json(&format!("/api/v1/meetings/{slug}"))["media"]["duration_ms"].as_i64().unwrap_or(0)
+    }
+
+    /// The address of a meeting's media, without a slash at its end.
+    #[track_caller]
+    pub fn media(&self, slug: &str) -> String {
+        let meeting = self.json(&format!("/api/v1/meetings/{slug}"));
+        format!("/media/{}", meeting["id"].as_str().unwrap())
+    }
+
     /// Waits until the search finds something, and returns its whole answer.
     #[track_caller]
     pub fn found(&self, query: &str) -> Value {

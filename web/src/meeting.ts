@@ -2,6 +2,7 @@
 import { Agenda } from "./agenda";
 import { addCaptionTrack } from "./captions";
 import { Live } from "./live";
+import { LiveEdge } from "./live_edge";
 import { Playback } from "./playback";
 import { Transcript } from "./transcript";
 
@@ -44,9 +45,12 @@ function main(): void {
     transcript?.follow();
   });
 
+  const liveControls = player.querySelector<HTMLElement>("#live-controls");
+  if (liveControls) new LiveEdge(liveControls, playback);
+
   if (transcript) {
     if (playback.media instanceof HTMLVideoElement) addCaptionTrack(playback, transcript);
-    if ("live" in player.dataset) new Live(meeting.dataset.slug ?? "", transcript, agenda).start();
+    if ("live" in player.dataset) new Live(meeting.dataset.slug ?? "", transcript, agenda, playback).start();
   }
   void playback.start();
 }

@@ -21,6 +21,7 @@ export class Playback {
   private retryMs = 1000;
   private retryTimer = 0;
   private lastMediaError = 0;
+  private resting = false;
 
   constructor(root: HTMLElement, startMs: number | undefined) {
     const media = root.querySelector<HTMLMediaElement>("video, audio");
@@ -64,9 +65,30 @@ export class Playback {
     else this.media.addEventListener("loadedmetadata", () => this.seek(mediaMs), { once: true });
   }
 
+  /** What happens now, in the player's seconds, as close as it can be played; none before that is known. */
+  get liveSeconds(): number | undefined {
+    if (this.hls) return this.hls.liveSyncPosition ?? undefined;
+    const { seekable } = this.media;
+    return seekable.length > 0 ? seekable.end(seekable.length - 1) : undefined;
+  }
+
   play(): void {
     // Refused where the visitor has not touched the page yet: then they press Play themselves.
     this.media.play().catch(() => undefined);
+  }
+
+  /** Plays what it has and asks for nothing more, since nobody would answer. */
+  rest(): void {
+    this.resting = true;
+    this.hls?.stopLoad();
+    window.clearTimeout(this.retryTimer);
+    this.say("");
+  }
+
+  goOn(): void {
+    if (!this.resting) return;
+    this.resting = false;
+    this.hls?.startLoad(this.media.currentTime);
   }
 
   private startHls(HlsJs: typeof Hls): void {
@@ -133,7 +155,7 @@ export class Playback {
   }
 
   private failed(HlsJs: typeof Hls, data: ErrorData): void {
-    if (!data.fatal) return;
+    if (!data.fatal || this.resting) return;
     if (data.type === HlsJs.ErrorTypes.MEDIA_ERROR) {
       const now = Date.now();
       const again = now - this.lastMediaError < 5000;

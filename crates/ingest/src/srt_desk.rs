@@ -195,7 +195,7 @@ impl Clerk {
         };
         if room.taken.load(Ordering::SeqCst) {
             let remedy = format!(
-                "another encoder called from {from} while one is connected, and was refused: end the other one first"
+                "a second encoder called from {from} and was refused, since another one is connected: stop one of them"
             );
             tell(&room.events, Event::Refused { remedy });
             return self.answer(&handshake.refuse(CONFLICT), from);
@@ -223,7 +223,7 @@ impl Clerk {
         for (stream_id, room) in lock(&self.rooms).iter() {
             if !room.taken.load(Ordering::SeqCst) {
                 let remedy = format!(
-                    "an encoder called from {from} with the stream id {asked:?}, which no room that waits has: if it is meant for this one, set its stream id to {stream_id}"
+                    "an encoder called from {from} with the stream id {asked:?}, which no room that waits has: if it is meant for this one, its stream id must be {stream_id:?}"
                 );
                 tell(&room.events, Event::Refused { remedy });
             }

@@ -81,7 +81,7 @@ fn rooms_with_stream_ids_share_a_port() {
     let _other_way_to_write_it = call("#!::r=annexe,m=publish", "annexe");
     annexe.wait_until_recorded(1_000);
     let _second = call("chamber", "chamber");
-    assert!(chamber.refusal().contains("another encoder"));
+    assert!(chamber.refusal().contains("second encoder"));
     chamber.wait_until_recorded(4_000);
     drop(first);
     let summary = chamber.end().unwrap();

@@ -139,6 +139,33 @@ fn a_resolution_that_changes_in_mid_stream_is_recorded_on() {
 }
 
 #[test]
+fn pictures_at_a_varying_rate_keep_their_times() {
+    let temp = tempfile::tempdir().unwrap();
+    let port = free_port();
+    // Two of three pictures, and for four seconds in the middle only one of ten.
+    let picture = format!("{PICTURE},select='if(between(t,4,8),not(mod(n,10)),mod(n,3))'");
+    let more = ["-vsync", "vfr", "-force_key_frames", "expr:gte(t,n_forced)"];
+    let stream = transport_stream(&picture, 12, &more);
+    let recorder = Recorder::start(&format!("udp://127.0.0.1:{port}"), temp.path(), soon());
+    recorder.wait_until_listening();
+    let sender = send(vec![(stream, 12)], port);
+    recorder.end().unwrap();
+    sender.join().unwrap();
+    let timeline = assert_recorded(temp.path(), 1);
+    let ends = Rendition::ALL.map(|rendition| timeline.segments(rendition).last().unwrap().end().ms());
+    assert!(ends.iter().all(|end_ms| (11_000..13_000).contains(end_ms)), "{ends:?}");
+    let times = ffprobe(&temp.path().join("v/index.m3u8"), &["-show_entries", "packet=pts_time"]);
+    let times: Vec<f64> = times.lines().map(|line| line.trim_end_matches(',').parse().unwrap()).collect();
+    let between =
+        |from: f64, to: f64| times.iter().filter(|&&time| (from..to).contains(&(time - times[0]))).count();
+    assert_eq!(
+        [between(0.0, 3.0), between(4.5, 7.5), between(9.0, 11.0)].map(|count| count / 5),
+        [10, 1, 6],
+        "{times:?}"
+    );
+}
+
+#[test]
 fn one_of_picture_and_sound_is_recorded_and_the_lack_is_told() {
     for (stream, lacking) in [(PICTURE, "no sound"), (TONE, "no picture")] {
         let temp = tempfile::tempdir().unwrap();

@@ -137,6 +137,10 @@ impl RoomStatus {
                 self.tell(RoomState::Waiting, &trouble);
             }
             Progress::Connected => self.tell(RoomState::Connected, ""),
+            // The one that was there first goes on.
+            Progress::Refused { remedy } if self.note_as(RoomState::Recording).is_some() => {
+                self.tell(RoomState::Recording, remedy);
+            }
             Progress::Refused { remedy } => self.tell(RoomState::Refused, remedy),
             Progress::Recorded { .. } if self.note_as(RoomState::Recording).is_some() => {}
             Progress::Recorded { .. } => {

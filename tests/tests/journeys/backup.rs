@@ -1,15 +1,11 @@
 //! A room whose first encoder fails is recorded from its second.
 
-use moothall_tests::{Encoder, Home, MINUTE, Picture, Server, free_port, speech, until};
+use moothall_tests::{Encoder, Home, MINUTE, Picture, free_port, speech, until};
 
 use crate::{
     fixtures::{SLUG, meeting_id},
     rooms::announce,
 };
-
-fn recorded_ms(server: &Server) -> i64 {
-    server.json(&format!("/api/v1/meetings/{SLUG}"))["media"]["duration_ms"].as_i64().unwrap_or(0)
-}
 
 #[test]
 fn a_room_goes_on_with_its_backup_and_says_so() {
@@ -39,14 +35,14 @@ fn a_room_goes_on_with_its_backup_and_says_so() {
         "{}",
         list()
     );
-    announce(&home, "chamber").ok();
+    announce(&home, SLUG, "chamber").ok();
     let server = home.serve();
     server.wait_for_log("waiting for an encoder", MINUTE);
     let call = |address: &str| {
         Encoder::push(&sound, Picture::With, &format!("{address}?passphrase=the-heron-walks"))
     };
     let first = call(&main);
-    until("the first encoder to be recorded", MINUTE, || (recorded_ms(&server) > 2_000).then_some(()));
+    until("the first encoder to be recorded", MINUTE, || (server.recorded_ms(SLUG) > 2_000).then_some(()));
     let mut second = call(&backup);
     let state = |wanted: &str| {
         until(wanted, MINUTE, || list().contains(wanted).then_some(()));
@@ -62,17 +58,17 @@ fn a_room_goes_on_with_its_backup_and_says_so() {
         call_again();
         list().contains("the backup is recorded").then_some(())
     });
-    let before_ms = recorded_ms(&server);
+    let before_ms = server.recorded_ms(SLUG);
     until("the recording to go on", MINUTE, || {
         call_again();
-        (recorded_ms(&server) > before_ms + 3_000).then_some(())
+        (server.recorded_ms(SLUG) > before_ms + 3_000).then_some(())
     });
     let _first = call(&main);
     until("the first encoder to be recorded again", MINUTE, || {
         (!list().contains("the backup is recorded")).then_some(())
     });
-    let before_ms = recorded_ms(&server);
-    until("the recording to go on", MINUTE, || (recorded_ms(&server) > before_ms + 3_000).then_some(()));
+    let before_ms = server.recorded_ms(SLUG);
+    until("the recording to go on", MINUTE, || (server.recorded_ms(SLUG) > before_ms + 3_000).then_some(()));
     let playlist = server.page(&format!("/media/{}/a/index.m3u8", meeting_id(&server)));
     assert!(playlist.matches("#EXT-X-DISCONTINUITY\n").count() >= 2, "{playlist}");
 

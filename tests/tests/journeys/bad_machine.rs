@@ -1,4 +1,4 @@
-//! A machine on which something is missing, full or taken.
+//! A machine on which something is missing or taken.
 
 use std::{
     fs,
@@ -46,58 +46,6 @@ fn a_model_with_a_wrong_hash_is_not_used() {
     let server = home.serve();
     server.wait_for_log("moothall model fetch base", MINUTE);
     assert_eq!(server.get(&format!("/meetings/{SLUG}")).status, 200);
-}
-
-/// A small file system in memory, unmounted in the end.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// Prints why and returns none where this user may not mount.
-    fn mount(path: PathBuf, size: &str) -> Option<Self> {
-        fs::create_dir_all(&path).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(&path)
-            .output()
-            .unwrap();
-        if mounted.status.success() {
-            return Some(Self(path));
-        }
-        eprintln!("left out: no small disk can be mounted: {}", String::from_utf8_lossy(&mounted.stderr));
-        None
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
-
-#[test]
-fn a_full_disk_is_told_and_room_mends_it() {
-    let home = Home::new();
-    let film = home.path("film.mp4");
-    ffmpeg(
-        "-f lavfi -i testsrc=size=640x360:rate=25:duration=30 -f lavfi -i sine=frequency=440:duration=30 \
-         -c:v libx264 -preset ultrafast -b:v 3M -minrate 3M -maxrate 3M -bufsize 1M -x264-params nal-hrd=cbr \
-         -pix_fmt yuv420p -g 50 -c:a aac",
-        &film,
-    );
-    assert!(film.metadata().unwrap().len() > 6_000_000);
-    let Some(disk) = SmallDisk::mount(home.data().join("media"), "4m") else { return };
-    let arguments = format!("--media {}", film.display());
-    import_meeting(&home, &arguments).fails_with(&["the disk is full", "make room", "media"]);
-    // What came before the media is there, and the pages show it.
-    let server = home.serve();
-    assert!(server.page(&format!("/meetings/{SLUG}")).contains("heron walk"));
-    let enlarged = Command::new("mount").args(["-o", "remount,size=64m"]).arg(&disk.0).status().unwrap();
-    assert!(enlarged.success());
-    home.import(&arguments).ok();
-    let media = server.json(&format!("/api/v1/meetings/{SLUG}"))["media"].clone();
-    assert!(media["duration_ms"].as_i64().unwrap() > 29_000, "{media}");
-    // The server lets go of the disk before it is unmounted.
-    drop(server);
 }
 
 /// Runs a command in a GStreamer without some of its plugins.

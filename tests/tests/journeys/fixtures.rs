@@ -11,6 +11,13 @@ pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
+/// Where something is kept for people to look at, beside what is built.
+pub fn artefact(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.join(name)
+}
+
 /// Agenda, logs and captions of the meeting; with more arguments where there are any.
 pub fn import_meeting(home: &Home, more: &str) -> Told {
     let part = |name| fixture(name).display().to_string();

@@ -37,7 +37,7 @@ fn private_session(home: &Home, air_delay_s: u32) {
         sound(home, AFTER_HZ, &speech(home)),
     ];
     let feed = Feed::push(sounds, &format!("srt://127.0.0.1:{port}"));
-    until("something to be aired", MINUTE, || (recorded_ms(&server) > 5_000).then_some(()));
+    until("something to be aired", MINUTE, || (server.recorded_ms(SLUG) > 5_000).then_some(()));
 
     home.run(["meeting", "private", SLUG, "--reason", REASON]).ok();
     feed.choose(1);
@@ -65,10 +65,10 @@ fn private_session(home: &Home, air_delay_s: u32) {
     home.run(["meeting", "reopen", SLUG]).fails_with(&["stays private", "--confirm"]);
     // The encoder that is calling just now has the secret in its buffers.
     feed.choose(2);
-    let before_ms = recorded_ms(&server);
+    let before_ms = server.recorded_ms(SLUG);
     home.run(["meeting", "reopen", SLUG, "--confirm"]).ok();
     home.run(["meeting", "reopen", SLUG, "--confirm"]).fails_with(&["not private"]);
-    until("the meeting to go on", MINUTE, || (recorded_ms(&server) > before_ms + 5_000).then_some(()));
+    until("the meeting to go on", MINUTE, || (server.recorded_ms(SLUG) > before_ms + 5_000).then_some(()));
     assert_eq!(self::meeting(&server)["private"], Value::Null);
     home.run(["meeting", "end", SLUG]).ok();
     home.run(["meeting", "publish", SLUG]).ok();
@@ -89,10 +89,6 @@ fn private_session(home: &Home, air_delay_s: u32) {
 
 fn meeting(server: &Server) -> Value {
     server.json(&format!("/api/v1/meetings/{SLUG}"))
-}
-
-fn recorded_ms(server: &Server) -> i64 {
-    meeting(server)["media"]["duration_ms"].as_i64().unwrap_or(0)
 }
 
 /// Somebody speaking; a tone of a second comes before every three seconds of it.

@@ -10,15 +10,15 @@ use moothall_tests::{Encoder, Home, MINUTE, Picture, Server, Told, free_port, sp
 
 const SLUG: &str = "tonight";
 
-fn room(home: &Home, arguments: &[&str]) -> Told {
+pub fn room(home: &Home, arguments: &[&str]) -> Told {
     home.run(["room", "--council", "ambleford"].iter().chain(arguments))
 }
 
-/// Announces the meeting of tonight, which begins now.
-pub fn announce(home: &Home, room: &str) -> Told {
+/// Announces a meeting in a room, which begins now.
+pub fn announce(home: &Home, slug: &str, room: &str) -> Told {
     let start = Clock::System.now().to_rfc3339();
     let meeting = ["import", "meeting", "--council", "ambleford", "--committee", "Planning Committee"];
-    let rest = ["--title", "Planning Committee", "--start", &start, "--slug", SLUG, "--room", room];
+    let rest = ["--title", "Planning Committee", "--start", &start, "--slug", slug, "--room", room];
     home.run(meeting.iter().chain(&rest))
 }
 
@@ -45,10 +45,6 @@ impl Shown {
     }
 }
 
-fn recorded_ms(server: &Server) -> i64 {
-    server.json(&format!("/api/v1/meetings/{SLUG}"))["media"]["duration_ms"].as_i64().unwrap_or(0)
-}
-
 #[track_caller]
 fn wait_for_state(home: &Home, state: &str) -> String {
     until(&format!("the room to be {state}"), MINUTE, || {
@@ -73,13 +69,13 @@ fn an_rtmp_encoder_gets_in_with_the_key_of_the_room_until_it_is_changed() {
 fn key_is_changed(home: &Home, source: &str, key_is_called: &str) {
     let sound = speech(home);
     let first = Shown::by(&room(home, &["add", "Council Chamber", "--source", source]).ok());
-    announce(home, "council-chamber").ok();
+    announce(home, SLUG, "council-chamber").ok();
     let server = home.serve();
     server.wait_for_log("waiting for an encoder", MINUTE);
     assert!(wait_for_state(home, "waiting").contains(source), "without its key");
 
     let mut encoder = Encoder::push(&sound, Picture::With, &first.address);
-    until("the first key to get in", MINUTE, || (recorded_ms(&server) > 2_000).then_some(()));
+    until("the first key to get in", MINUTE, || (server.recorded_ms(SLUG) > 2_000).then_some(()));
     assert_eq!(server.json(&format!("/api/v1/meetings/{SLUG}"))["state"], "live");
     wait_for_state(home, "recording");
 
@@ -87,13 +83,15 @@ fn key_is_changed(home: &Home, source: &str, key_is_called: &str) {
     assert_ne!(first.key, second.key);
     until("the connection to end", MINUTE, || encoder.has_ended().then_some(()));
     wait_for_state(home, "waiting");
-    let before_ms = recorded_ms(&server);
+    let before_ms = server.recorded_ms(SLUG);
     encoder = Encoder::push(&sound, Picture::With, &first.address);
     assert!(wait_for_state(home, "refused").contains(key_is_called));
     drop(encoder);
-    assert_eq!(recorded_ms(&server), before_ms, "what the old key brings is not recorded");
+    assert_eq!(server.recorded_ms(SLUG), before_ms, "what the old key brings is not recorded");
     let _encoder = Encoder::push(&sound, Picture::With, &second.address);
-    until("the second key to get in", MINUTE, || (recorded_ms(&server) > before_ms + 2_000).then_some(()));
+    until("the second key to get in", MINUTE, || {
+        (server.recorded_ms(SLUG) > before_ms + 2_000).then_some(())
+    });
     let id = server.json(&format!("/api/v1/meetings/{SLUG}"))["id"].as_str().unwrap().to_owned();
     until("one playlist with both", MINUTE, || {
         let playlist = server.page(&format!("/media/{id}/a/index.m3u8"));
@@ -148,7 +146,7 @@ fn a_lost_key_of_the_installation_is_told_in_the_room_and_mended_by_a_new_key() 
     let given = format!("{source}&passphrase=the-heron-walks");
     let first = Shown::by(&room(&home, &["add", "Council Chamber", "--source", &given]).ok());
     assert_eq!(first.key, "the-heron-walks");
-    announce(&home, "council-chamber").ok();
+    announce(&home, SLUG, "council-chamber").ok();
     fs::remove_file(home.data().join("secret.key")).unwrap();
     let server = home.serve();
     let list = wait_for_state(&home, "failed");
@@ -183,7 +181,7 @@ fn rooms_are_added_changed_and_removed_and_nonsense_is_refused() {
         let chosen = add("Hall", "rtmp://:1935/live?key=the-heron-walks").fails_with(&["leave ?key= out"]);
         assert!(!chosen.stderr.contains("heron"), "{chosen:?}");
 
-        announce(&home, "cellar").fails_with(&["no room cellar", "room list"]);
+        announce(&home, SLUG, "cellar").fails_with(&["no room cellar", "room list"]);
         room(&home, &["set", "cellar", "--name", "Cellar"]).fails_with(&["no room cellar"]);
         let change = ["set", "annexe", "--name", "The Annexe", "--source", "srt://:9710", "--air-delay", "0"];
         let told = room(&home, &change).ok().complains_of(&["port 9710", "annexe", "council-chamber"]);
@@ -209,7 +207,7 @@ fn rooms_are_added_changed_and_removed_and_nonsense_is_refused() {
         assert!(!room(&home, &["list"]).ok().stdout.contains("annexe"));
 
         // In a room, then with a source of its own: whichever was given last counts.
-        announce(&home, "council-chamber").ok();
+        announce(&home, SLUG, "council-chamber").ok();
         room(&home, &["remove", "council-chamber"]).fails_with(&[SLUG]);
         let own = format!("srt://127.0.0.1:{}", free_port());
         home.import(&format!("--slug {SLUG} --source {own}")).ok();

@@ -1,7 +1,11 @@
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
-    sync::mpsc::Sender,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::Sender,
+    },
 };
 
 use gst::prelude::*;
@@ -122,14 +126,18 @@ impl SrtAddress {
             source.set_property("streamid", stream_id);
         }
         source.set_property("authentication", true);
-        let asked = events.clone();
+        let (asked, remedy) = (events.clone(), self.second_refused());
+        let is_taken = Arc::new(AtomicBool::new(false));
+        let taken = Arc::clone(&is_taken);
         // Comes before the passphrase is compared; a caller that passes is then also "added".
         source.connect("caller-connecting", false, move |_| {
-            tell(&asked, Event::Asked);
-            Some(true.to_value())
+            let is_taken = is_taken.load(Ordering::SeqCst);
+            tell(&asked, if is_taken { Event::Refused { remedy: remedy.clone() } } else { Event::Asked });
+            Some((!is_taken).to_value())
         });
         let added = events.clone();
         source.connect("caller-added", false, move |_| {
+            taken.store(true, Ordering::SeqCst);
             tell(&added, Event::Connected);
             None
         });
@@ -138,6 +146,13 @@ impl SrtAddress {
         let mut input = Input::new([source, transport_stream()?]);
         input.seat = seat;
         Ok(input)
+    }
+
+    fn second_refused(&self) -> String {
+        format!(
+            "a second encoder called {self} and was refused, since another one is connected: stop one of them, or give \
+             each an address of its own"
+        )
     }
 
     /// Rooms with stream ids of their own may share a port.

@@ -53,9 +53,6 @@ impl MeetingPage {
             MeetingState::Scheduled => {
                 "This meeting has not begun. It can be watched here when it does; the page does not reload by itself."
             }
-            MeetingState::Adjourned => {
-                "The meeting is adjourned. It goes on here when the committee returns."
-            }
             MeetingState::Ended => {
                 "This meeting is over. Its recording is being prepared and appears here when it is published."
             }
@@ -67,8 +64,20 @@ impl MeetingPage {
             MeetingState::Live if self.player.is_none() => {
                 "The meeting is live, but no picture or sound has arrived yet. Load this page again in a minute."
             }
-            MeetingState::Live | MeetingState::Published => return None,
+            MeetingState::Live | MeetingState::Adjourned | MeetingState::Published => return None,
         })
+    }
+
+    /// Why nothing comes for a while. The script of a live page shows the same words when it begins later.
+    fn interruption(&self) -> Option<String> {
+        if let Some(reason) = &self.private {
+            return Some(format!(
+                "Press and public are excluded from this part of the meeting. Nothing of it is shown or recorded. \
+                 The meeting goes on here when it is public again. Reason: {reason}"
+            ));
+        }
+        let adjourned = self.meeting.state == MeetingState::Adjourned;
+        adjourned.then(|| "The meeting is adjourned. It goes on here when the committee returns.".to_owned())
     }
 
     fn no_transcript(&self) -> &'static str {

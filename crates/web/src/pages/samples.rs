@@ -205,6 +205,8 @@ fn meeting_in_every_state() {
         assert!(html.contains("id=\"notice\""), "{state} is explained");
         assert!(!html.contains("id=\"player\""), "{state} has no player");
     }
+    let adjourned = render("meeting-adjourned", &meeting(MeetingState::Adjourned, true));
+    assert!(adjourned.contains("The meeting is adjourned"));
     insta::assert_snapshot!(
         "meeting_scheduled",
         render("meeting-next", &meeting(MeetingState::Scheduled, true))

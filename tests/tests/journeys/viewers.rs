@@ -1,0 +1,139 @@
+//! What viewers of a live meeting do and see while it goes on, is interrupted, and goes on again.
+
+use moothall_tests::{Browser, Encoder, Home, MINUTE, Picture, SECOND, Tireless, free_port, speech, until};
+
+use crate::fixtures::{SLUG, artefact};
+
+const REASON: &str = "Local Government Act 1972, Schedule 12A, paragraph 3";
+/// WebDriver's names of keys.
+const ENTER: &str = "\u{e007}";
+const HOME: &str = "\u{e011}";
+
+struct Viewer {
+    browser: Browser,
+    width: u32,
+}
+
+impl Viewer {
+    fn on_a_screen_of(width: u32, height: u32, page: &str) -> Self {
+        let viewer = Self { browser: Browser::open(width, height), width };
+        viewer.browser.go(page);
+        viewer.browser.until("document.readyState === 'complete'", MINUTE);
+        // A page that is loaded anew does not know this any more.
+        viewer.browser.value("window.wasHere = true");
+        viewer
+    }
+
+    /// Seconds of the player.
+    fn at(&self) -> f64 {
+        self.browser.value("document.querySelector('video').currentTime").as_f64().unwrap()
+    }
+
+    /// Presses a button without a mouse.
+    fn press(&self, button: &str) {
+        self.browser.keys(button, ENTER);
+    }
+
+    /// Waits until it runs, past this place.
+    fn plays_past(&self, seconds: f64) {
+        self.browser.until(
+            &format!(
+                "(() => {{ const video = document.querySelector('video'); \
+                 return !video.paused && video.videoWidth > 0 && video.currentTime > {seconds}; }})()"
+            ),
+            MINUTE,
+        );
+        assert_eq!(self.browser.value("document.querySelector('#message').textContent"), "");
+        assert_eq!(self.browser.value("window.wasHere"), true, "the page was loaded anew");
+    }
+
+    fn reads(&self, place: &str, text: &str) {
+        self.browser
+            .until(&format!("document.querySelector('{place}').textContent.includes('{text}')"), MINUTE);
+    }
+
+    /// Keeps a picture of the window, in which nothing may be wider than the screen.
+    fn keep_picture(&self, name: &str) {
+        let width = self.browser.value("document.documentElement.scrollWidth").as_u64().unwrap();
+        assert!(width <= u64::from(self.width), "{name}: {width} pixels wide");
+        self.browser.keep_picture(&artefact(&format!("{name}-{}.png", self.width)));
+    }
+}
+
+#[test]
+fn viewers_go_back_to_the_start_and_come_back_after_every_interruption() {
+    let home = Home::new();
+    let sound = speech(&home);
+    let address = format!("srt://127.0.0.1:{}", free_port());
+    home.import(&format!("--air-delay 0 --source {address}?mode=listener")).ok();
+    let server = home.serve();
+    let encoder = Tireless::start(move || Encoder::push(&sound, Picture::With, &address));
+    until("something to be recorded", MINUTE, || (server.recorded_ms(SLUG) > 25_000).then_some(()));
+    let page = format!("{}/meetings/{SLUG}", server.url);
+    let viewers =
+        [(1280, 900), (320, 640)].map(|(width, height)| Viewer::on_a_screen_of(width, height, &page));
+    let meeting = |arguments: &[&str]| home.run(["meeting"].iter().chain(arguments)).ok();
+
+    for viewer in &viewers {
+        viewer.browser.until("!document.querySelector('#live-controls').hidden", MINUTE);
+        viewer.press("#to-live");
+        viewer.plays_past(15.0);
+        viewer.keep_picture("live");
+
+        viewer.press("#from-start");
+        viewer.browser.until("document.querySelector('video').currentTime < 5", MINUTE);
+        viewer.plays_past(0.5);
+        viewer.reads("#behind", "behind live");
+        viewer.keep_picture("rewound");
+        viewer.press("#to-live");
+        viewer.plays_past(15.0);
+        viewer.browser.until("document.querySelector('#behind').textContent === ''", MINUTE);
+
+        // The player's own bar leads back as well.
+        viewer.browser.keys("video", HOME);
+        viewer.browser.until("document.querySelector('video').currentTime < 5", MINUTE);
+        viewer.plays_past(0.5);
+        viewer.press("#to-live");
+        viewer.plays_past(15.0);
+    }
+
+    for (interrupt, go_on, notice) in [
+        (vec!["private", SLUG, "--reason", REASON], vec!["reopen", SLUG, "--confirm"], REASON),
+        (vec!["adjourn", SLUG], vec!["resume", SLUG], "The meeting is adjourned"),
+    ] {
+        meeting(&interrupt);
+        for viewer in &viewers {
+            viewer.reads("#interruption", notice);
+            viewer.keep_picture(interrupt[0]);
+        }
+        until("the recorder to rest", MINUTE, || {
+            let before_ms = server.recorded_ms(SLUG);
+            std::thread::sleep(3 * SECOND);
+            (server.recorded_ms(SLUG) == before_ms).then_some(())
+        });
+        let rested = viewers.each_ref().map(Viewer::at);
+        meeting(&go_on);
+        for (viewer, rested) in viewers.iter().zip(rested) {
+            viewer.plays_past(rested + 5.0);
+            viewer.browser.until("document.querySelector('#interruption').textContent.trim() === ''", MINUTE);
+            viewer.reads("#state", "Live");
+            viewer.keep_picture(go_on[0]);
+        }
+    }
+    drop(encoder);
+    meeting(&["end", SLUG]);
+    for viewer in &viewers {
+        viewer.reads("#state", "Ended");
+        viewer.reads("#interruption", "This meeting is over");
+        assert_eq!(viewer.browser.value("document.querySelector('#live-controls').hidden"), true);
+        viewer.keep_picture("end");
+    }
+    meeting(&["publish", SLUG]);
+    for viewer in &viewers {
+        viewer.browser.until("document.querySelector('#interruption').textContent.trim() === ''", MINUTE);
+        viewer.browser.keys("video", HOME);
+        viewer.browser.until("document.querySelector('video').currentTime < 5", MINUTE);
+        viewer.browser.value("document.querySelector('video').play() && undefined");
+        viewer.plays_past(0.5);
+    }
+}
