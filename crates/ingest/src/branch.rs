@@ -104,6 +104,8 @@ pub(crate) struct Shared {
     pub intake: Mutex<Intake>,
     pub events: Sender<Event>,
     pub base: Mutex<Base>,
+    /// Whether the picture is wanted smaller as well.
+    pub ladder: bool,
 }
 
 /// How this connection's running time becomes media time.
@@ -158,15 +160,15 @@ impl Shared {
 
 /// Whether browsers play the stream as it is.
 fn plays_as_it_is(rendition: Rendition, structure: &gst::StructureRef) -> bool {
-    match rendition {
-        Rendition::Video => {
+    match rendition.is_picture() {
+        true => {
             let profile = structure.get::<&str>("profile").unwrap_or("main");
             structure.name() == "video/x-h264"
                 && !["4:2:2", "4:4:4", "high-10", "intra"]
                     .iter()
                     .any(|unplayable| profile.contains(unplayable))
         }
-        Rendition::Audio => {
+        false => {
             structure.name() == "audio/mpeg"
                 && matches!(structure.get::<i32>("mpegversion"), Ok(2 | 4))
                 && structure.get::<&str>("stream-format").is_ok_and(|format| matches!(format, "adts" | "raw"))
@@ -194,12 +196,12 @@ pub(crate) fn add(
     shared: &Arc<Shared>,
 ) -> Result<gst::Pad, glib::BoolError> {
     let parsed = caps.structure(0).is_some_and(|structure| plays_as_it_is(rendition, structure));
-    let description = match (rendition, parsed) {
-        (Rendition::Video, true) if timing.lacks_decode_times() => VIDEO_PARSED_UNTIMED,
-        (Rendition::Video, true) => VIDEO_PARSED,
-        (Rendition::Video, false) => VIDEO_TRANSCODED,
-        (Rendition::Audio, true) => AUDIO_PARSED,
-        (Rendition::Audio, false) => AUDIO_TRANSCODED,
+    let description = match (rendition.is_picture(), parsed) {
+        (true, true) if timing.lacks_decode_times() => VIDEO_PARSED_UNTIMED,
+        (true, true) => VIDEO_PARSED,
+        (true, false) => VIDEO_TRANSCODED,
+        (false, true) => AUDIO_PARSED,
+        (false, false) => AUDIO_TRANSCODED,
     };
     let bin =
         gst::parse::bin_from_description(description, false).map_err(|error| glib::bool_error!("{error}"))?;
@@ -209,21 +211,10 @@ pub(crate) fn add(
     queue.set_property("max-size-time", QUEUE_MS * 1_000_000);
     queue.set_property("max-size-bytes", 0_u32);
     queue.set_property("max-size-buffers", 0_u32);
-    let fragment_ms = if rendition == Rendition::Video { VIDEO_FRAGMENT_MS } else { AUDIO_FRAGMENT_MS };
-    mux.set_property("fragment-duration", fragment_ms * 1_000_000);
-    mux.set_property("chunk-duration", CHUNK_MS * 1_000_000);
-    // Nobody can ask a stream that is passed on for a key frame.
-    mux.set_property("send-force-keyunit", !parsed);
-    mux.set_property_from_str("write-edts-mode", "never");
-    // A resolution that changes gets an init file of its own.
-    mux.set_property_from_str("header-update-mode", "caps");
-    if timing.is_live() {
-        mux.set_property("latency", 1_000_000_000_u64);
-    }
+    let mux_pad = set_muxer(&mux, rendition, !parsed, timing.is_live())?;
     if let Some(pad) = bin.by_name("encoder").and_then(|encoder| encoder.static_pad("src")) {
         pad.set_offset(-AAC_PRIMING_NS);
     }
-    let mux_pad = mux.static_pad("sink").ok_or_else(|| glib::bool_error!("the muxer has no sink pad"))?;
 
     if rendition == Rendition::Audio {
         mux_pad.add_probe(gst::PadProbeType::BUFFER, |pad, info| match running_time(pad, info) {
@@ -258,7 +249,28 @@ pub(crate) fn add(
     Ok(entry.upcast())
 }
 
-fn take_out(
+/// Gives the muxer's entry.
+pub(crate) fn set_muxer(
+    mux: &gst::Element,
+    rendition: Rendition,
+    transcoded: bool,
+    is_live: bool,
+) -> Result<gst::Pad, glib::BoolError> {
+    let fragment_ms = if rendition.is_picture() { VIDEO_FRAGMENT_MS } else { AUDIO_FRAGMENT_MS };
+    mux.set_property("fragment-duration", fragment_ms * 1_000_000);
+    mux.set_property("chunk-duration", CHUNK_MS * 1_000_000);
+    // Nobody can ask a stream that is passed on for a key frame.
+    mux.set_property("send-force-keyunit", transcoded);
+    mux.set_property_from_str("write-edts-mode", "never");
+    // A resolution that changes gets an init file of its own.
+    mux.set_property_from_str("header-update-mode", "caps");
+    if is_live {
+        mux.set_property("latency", 1_000_000_000_u64);
+    }
+    mux.static_pad("sink").ok_or_else(|| glib::bool_error!("the muxer has no sink pad"))
+}
+
+pub(crate) fn take_out(
     sink: gst::Element,
     mux_pad: &gst::Pad,
     rendition: Rendition,

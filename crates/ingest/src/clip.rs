@@ -112,8 +112,8 @@ pub fn clip<'a>(
     }
     let lead = if video.is_empty() { Rendition::Audio } else { Rendition::Video };
     let pieces = plan(if video.is_empty() { audio } else { video }, from_us, to_us, |segments| match lead {
-        Rendition::Video => key_frame_before(timeline, segments, from_us),
         Rendition::Audio => Ok(from_us),
+        _ => key_frame_before(timeline, segments, from_us),
     })?;
     let Some((first, last)) = pieces.first().zip(pieces.last()) else {
         return Err(match kind {

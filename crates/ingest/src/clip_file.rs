@@ -106,8 +106,8 @@ impl ClipFile {
         self.pipeline.add_many([&muxer, text.upcast_ref()])?;
         for input in &self.inputs {
             let pad = match input.rendition {
-                Rendition::Video => "video_%u",
-                Rendition::Audio => "audio_%u",
+                rendition if rendition.is_picture() => "video_%u",
+                _ => "audio_%u",
             };
             input.source.link_pads(None, &muxer, Some(pad))?;
         }

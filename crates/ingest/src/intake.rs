@@ -29,7 +29,7 @@ const MOST_AHEAD: TimeDelta = TimeDelta::seconds(15);
 pub(crate) struct Intake {
     /// None before the first piece, and while it stands by.
     pub writer: Option<Writer>,
-    inits: [Option<Init>; 2],
+    inits: [Option<Init>; Rendition::ALL.len()],
     /// The latest that came while it stood by.
     held: VecDeque<Held>,
 }
@@ -69,10 +69,18 @@ pub(crate) fn take_in(
         shared.tell(Event::Stream { rendition, codec: format.codec.clone(), transcoded });
         intake.inits[rendition.index()] = Some(Init { bytes, format, is_written: false });
     }
+    if !rendition.is_original() && (intake.writer.is_none() || !lead.is_held_by(shared.rank)) {
+        // Smaller pictures follow the recording and decide nothing.
+        return Ok(());
+    }
     intake.held.extend(chunks.into_iter().map(|chunk| Held { rendition, chunk, captured_at: now }));
     let recorded_until = lead.recorded_until.filter(|until| *until < now + MOST_AHEAD);
     let begins_us = intake.begins_us(base, recorded_until);
-    match lead.turn(shared.rank, begins_us.is_some(), Instant::now()) {
+    let turn = match rendition.is_original() {
+        true => lead.turn(shared.rank, begins_us.is_some(), Instant::now()),
+        false => Turn::Record,
+    };
+    match turn {
         Turn::Record => {}
         Turn::TakeOver => {
             intake.leave_run();
@@ -139,7 +147,7 @@ impl Intake {
         let init = self.inits[rendition.index()].as_mut().ok_or(RecordError::NotBegun)?;
         if !init.is_written {
             // Where a run begins in the middle of a segment, sound can begin at once, pictures cannot.
-            if rendition == Rendition::Video && !chunk.starts_segment {
+            if rendition.is_picture() && !chunk.starts_segment {
                 return Ok(());
             }
             chunk.starts_segment = true;

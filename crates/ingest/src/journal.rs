@@ -10,31 +10,46 @@ pub(crate) const FILE_NAME: &str = "journal.jsonl";
 /// Changes whenever a reader of the former version would misread a line.
 pub(crate) const VERSION: u32 = 1;
 
-/// One of the two streams of a recording, each with its own folder and playlist.
+/// One of the streams of a recording, each with its own folder and playlist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Rendition {
+    /// The picture as it came, or at least in its size.
     #[serde(rename = "v")]
     Video,
+    /// The same smaller, 720 and 360 lines high, where that was asked for.
+    #[serde(rename = "v720")]
+    Video720,
+    #[serde(rename = "v360")]
+    Video360,
     #[serde(rename = "a")]
     Audio,
 }
 
 impl Rendition {
-    pub const ALL: [Self; 2] = [Self::Video, Self::Audio];
+    pub const ALL: [Self; 4] = [Self::Video, Self::Video720, Self::Video360, Self::Audio];
+    /// What a source brings; the others are made from it.
+    pub const ORIGINAL: [Self; 2] = [Self::Video, Self::Audio];
 
-    /// The folder below the recording, as in addresses: `v` or `a`.
+    /// The folder below the recording, as in addresses: `v`, `v720`, `v360` or `a`.
     pub const fn folder(self) -> &'static str {
         match self {
             Self::Video => "v",
+            Self::Video720 => "v720",
+            Self::Video360 => "v360",
             Self::Audio => "a",
         }
     }
 
+    pub const fn is_picture(self) -> bool {
+        !matches!(self, Self::Audio)
+    }
+
+    pub(crate) const fn is_original(self) -> bool {
+        matches!(self, Self::Video | Self::Audio)
+    }
+
     pub(crate) const fn index(self) -> usize {
-        match self {
-            Self::Video => 0,
-            Self::Audio => 1,
-        }
+        self as usize
     }
 
     pub fn from_folder(folder: &str) -> Option<Self> {

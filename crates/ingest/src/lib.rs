@@ -24,6 +24,7 @@ mod hls_relay;
 mod intake;
 mod journal;
 mod key_frames;
+mod ladder;
 mod lead;
 mod pipeline;
 mod playlist;

@@ -16,6 +16,7 @@ use crate::{
     attendant::Attendant,
     branch::{self, Event, Shared},
     journal::Rendition,
+    ladder,
     reach::Reach,
     record::RecordError,
     source::Source,
@@ -25,8 +26,17 @@ use crate::{
 /// Some seconds of a stream.
 const WAITING_BYTES: u64 = 8 << 20;
 
-/// Weak, since the pipeline's own callbacks hold this.
-type Branches = Arc<Mutex<Vec<(Rendition, glib::WeakRef<gst::Pad>)>>>;
+pub(crate) type Branches = Arc<Mutex<Vec<Branch>>>;
+
+/// What a stream goes through.
+pub(crate) struct Branch {
+    /// The one that the source brings; none of a branch that makes others from it.
+    pub rendition: Option<Rendition>,
+    /// Weak, since the pipeline's own callbacks hold this.
+    pub entry: glib::WeakRef<gst::Pad>,
+    /// How many ends it has.
+    pub outputs: usize,
+}
 
 /// What a source begins with.
 pub(crate) struct Input {
@@ -104,17 +114,17 @@ impl Connection {
     }
 
     /// Tells every branch that nothing more comes, so that the muxers give what they hold; gives how many
-    /// branches there are.
+    /// ends there are.
     pub(crate) fn end_branches(&self) -> usize {
-        let pads: Vec<gst::Pad> = {
+        let entries: Vec<(gst::Pad, usize)> = {
             let branches = self.branches.lock().unwrap_or_else(PoisonError::into_inner);
-            branches.iter().filter_map(|(_, pad)| pad.upgrade()).collect()
+            branches.iter().filter_map(|branch| Some((branch.entry.upgrade()?, branch.outputs))).collect()
         };
-        for pad in &pads {
+        for (pad, _) in &entries {
             // A branch that has already ended refuses it.
             let _ = pad.send_event(gst::event::Eos::new());
         }
-        pads.len()
+        entries.iter().map(|(_, outputs)| outputs).sum()
     }
 }
 
@@ -196,7 +206,8 @@ impl Streams {
             _ => None,
         };
         let mut branches = self.branches.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = rendition.filter(|rendition| !branches.iter().any(|(taken, _)| taken == rendition));
+        let wanted =
+            rendition.filter(|rendition| !branches.iter().any(|branch| branch.rendition == Some(*rendition)));
         let Some(rendition) = wanted else { return throw_away(pipeline, pad) };
         if !branch::can_read(rendition, &caps) {
             let codec = gst_pbutils::pb_utils_get_codec_description(&caps).to_string();
@@ -210,6 +221,11 @@ impl Streams {
             Pace::Live | Pace::Bursts if untimed => branch::Timing::LiveWithoutDecodeTimes,
             Pace::Live | Pace::Bursts => branch::Timing::Live,
         };
+        let is_live = self.pace != Pace::File;
+        let laddered = (rendition == Rendition::Video && self.shared.ladder)
+            .then(|| ladder::add(pipeline, pad, is_live, &self.shared, &self.branches))
+            .transpose()?;
+        let pad = laddered.as_ref().unwrap_or(pad);
         let entry = if self.pace == Pace::Bursts {
             let brake = gst::ElementFactory::make("clocksync").build()?;
             pipeline.add(&brake)?;
@@ -222,12 +238,12 @@ impl Streams {
         } else {
             branch::add(pipeline, pad, &caps, rendition, timing, &self.shared)?
         };
-        branches.push((rendition, entry.downgrade()));
+        branches.push(Branch { rendition: Some(rendition), entry: entry.downgrade(), outputs: 1 });
         Ok(())
     }
 }
 
-fn throw_away(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<(), glib::BoolError> {
+pub(crate) fn throw_away(pipeline: &gst::Pipeline, pad: &gst::Pad) -> Result<(), glib::BoolError> {
     let sink =
         gst::ElementFactory::make("fakesink").property("sync", false).property("async", false).build()?;
     pipeline.add(&sink)?;
@@ -319,7 +335,8 @@ mod tests {
         let base = Mutex::new(Base::File(chrono::DateTime::UNIX_EPOCH));
         let recording = Arc::clone(&recording.inner);
         let (rank, intake) = (Rank::Main, Mutex::default());
-        let shared = Arc::new(Shared { clock, recording, rank, connected_at, intake, events, base });
+        let shared =
+            Arc::new(Shared { clock, recording, rank, connected_at, intake, events, base, ladder: false });
         let connection = Connection::new(&Source::File(file), Reach::Public, &shared).unwrap();
         connection.pipeline.set_state(gst::State::Playing).unwrap();
         connection.pipeline.bus().unwrap().timed_pop_filtered(wait, &ends).unwrap();

@@ -30,8 +30,8 @@ pub enum PlaylistError {
     NoRendition(Rendition),
 }
 
-/// The playlist of playlists: picture with sound, and sound alone. Its addresses are relative to itself:
-/// `v/index.m3u8` and `a/index.m3u8`.
+/// The playlist of playlists: picture with sound, the same smaller where that was recorded, and sound alone.
+/// Its addresses are relative to itself: `v/index.m3u8`, `a/index.m3u8`.
 ///
 /// # Errors
 /// [`PlaylistError::Empty`] as long as no segment is closed.
@@ -41,19 +41,24 @@ pub fn master_playlist(timeline: &Timeline) -> Result<String, PlaylistError> {
         let rate = BitRate::of(timeline.segments(rendition))?;
         Some((format, rate))
     };
-    let (video, audio) = (variant(Rendition::Video), variant(Rendition::Audio));
-    if video.is_none() && audio.is_none() {
+    let audio = variant(Rendition::Audio);
+    let pictures: Vec<_> = Rendition::ALL
+        .into_iter()
+        .filter(|rendition| rendition.is_picture())
+        .filter_map(|rendition| Some((rendition, variant(rendition)?)))
+        .collect();
+    if pictures.is_empty() && audio.is_none() {
         return Err(PlaylistError::Empty);
     }
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    if audio.is_some() && video.is_some() {
+    if audio.is_some() && !pictures.is_empty() {
         text.push_str(
             "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"Original\",DEFAULT=YES,AUTOSELECT=YES,\
              URI=\"a/index.m3u8\"\n",
         );
     }
-    let group = if audio.is_some() && video.is_some() { ",AUDIO=\"sound\"" } else { "" };
-    if let Some((format, mut rate)) = video {
+    let group = if audio.is_some() && !pictures.is_empty() { ",AUDIO=\"sound\"" } else { "" };
+    for (rendition, (format, mut rate)) in pictures {
         let mut codecs = format.codec.clone();
         if let Some((sound, sound_rate)) = &audio {
             codecs = format!("{codecs},{}", sound.codec);
@@ -63,7 +68,7 @@ pub fn master_playlist(timeline: &Timeline) -> Result<String, PlaylistError> {
             .resolution
             .map(|(width, height)| format!(",RESOLUTION={width}x{height}"))
             .unwrap_or_default();
-        text.push_str(&stream(&rate, &codecs, &format!("{resolution}{group}"), Rendition::Video));
+        text.push_str(&stream(&rate, &codecs, &format!("{resolution}{group}"), rendition));
     }
     if let Some((format, rate)) = audio {
         text.push_str(&stream(&rate, &format.codec, group, Rendition::Audio));

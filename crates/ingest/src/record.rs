@@ -38,6 +38,8 @@ pub struct RecordOptions {
     pub private_network: bool,
     /// Which source of the recording this is.
     pub rank: Rank,
+    /// Whether the picture is recorded in smaller sizes as well, which costs about a third of a core.
+    pub ladder: bool,
 }
 
 /// Ends a connection from another thread.
@@ -241,6 +243,7 @@ impl Recording {
             intake: Mutex::default(),
             events,
             base: Mutex::new(base),
+            ladder: options.ladder,
         });
         let reach = if options.private_network { Reach::Anywhere } else { Reach::Public };
         let connection = Connection::new(source, reach, &shared)?;

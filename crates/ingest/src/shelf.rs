@@ -21,7 +21,7 @@ pub(crate) struct Shelf {
     journal_bytes: u64,
     /// What the journal says.
     timeline: Timeline,
-    open: [Option<OpenSegment>; 2],
+    open: [Option<OpenSegment>; Rendition::ALL.len()],
 }
 
 struct OpenSegment {
@@ -49,7 +49,7 @@ impl Shelf {
         mend(&journal, &mut timeline).map_err(failed)?;
         journal.seek(io::SeekFrom::End(0)).map_err(failed)?;
         let journal_bytes = timeline.journal_bytes();
-        Ok(Self { dir: dir.to_owned(), journal, journal_bytes, timeline, open: [None, None] })
+        Ok(Self { dir: dir.to_owned(), journal, journal_bytes, timeline, open: Default::default() })
     }
 
     /// What is on the shelf.
@@ -75,7 +75,7 @@ impl Shelf {
         };
         if result.is_err() {
             // Opened anew, they are cut to what the journal tells of.
-            self.open = [None, None];
+            self.open = Default::default();
         }
         result
     }
@@ -94,10 +94,6 @@ impl Shelf {
     }
 
     fn begin(&mut self, line: &Line, starts_over: bool) -> Result<(), RecordError> {
-        for rendition in Rendition::ALL {
-            fs::create_dir_all(self.dir.join(rendition.folder()))
-                .map_err(|source| RecordError::write(&self.dir, source))?;
-        }
         self.append(line)?;
         if starts_over {
             self.sync()?;
@@ -114,7 +110,9 @@ impl Shelf {
         bytes: &[u8],
     ) -> Result<(), RecordError> {
         self.open[rendition.index()] = None;
-        fs::write(self.dir.join(rendition.folder()).join(file), bytes)
+        let folder = self.dir.join(rendition.folder());
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(folder.join(file), bytes))
             .map_err(|source| RecordError::write(&self.dir, source))?;
         self.append(line)
     }

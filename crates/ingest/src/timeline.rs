@@ -29,8 +29,7 @@ pub struct Timeline {
     offset_us: i64,
     stopped: bool,
     finished: bool,
-    video: Track,
-    audio: Track,
+    tracks: [Track; Rendition::ALL.len()],
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -132,8 +131,7 @@ impl Timeline {
             offset_us: 0,
             stopped: false,
             finished: false,
-            video: Track::default(),
-            audio: Track::default(),
+            tracks: Default::default(),
         }
     }
 
@@ -193,8 +191,7 @@ impl Timeline {
                 if starts_over || self.epoch.is_none() {
                     self.epoch = Some(epoch);
                     self.first_run = run;
-                    self.video = Track::default();
-                    self.audio = Track::default();
+                    self.tracks = Default::default();
                 }
                 (self.run, self.offset_us, self.stopped, self.finished) = (run, offset_us, false, false);
             }
@@ -232,17 +229,11 @@ impl Timeline {
     }
 
     fn track(&self, rendition: Rendition) -> &Track {
-        match rendition {
-            Rendition::Video => &self.video,
-            Rendition::Audio => &self.audio,
-        }
+        &self.tracks[rendition.index()]
     }
 
     fn track_mut(&mut self, rendition: Rendition) -> &mut Track {
-        match rendition {
-            Rendition::Video => &mut self.video,
-            Rendition::Audio => &mut self.audio,
-        }
+        &mut self.tracks[rendition.index()]
     }
 
     pub fn dir(&self) -> &Path {

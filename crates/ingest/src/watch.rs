@@ -217,10 +217,7 @@ impl<'a> Watch<'a> {
                 }
                 Event::Refused { remedy } => self.refused(remedy),
                 Event::Unreadable { rendition, codec } => {
-                    let what = match rendition {
-                        Rendition::Video => "picture",
-                        Rendition::Audio => "sound",
-                    };
+                    let what = if rendition.is_picture() { "picture" } else { "sound" };
                     self.notice(format!(
                         "the {what} of {} is {codec}, which nothing here can decode, and is left out: set the encoder to \
                          H.264 and AAC",
@@ -231,6 +228,7 @@ impl<'a> Watch<'a> {
                 Event::Notice { text } => self.notice(text),
                 Event::Stream { rendition, codec, transcoded } => {
                     self.seen = match self.seen {
+                        seen if !rendition.is_original() => seen,
                         None => Some((Instant::now(), rendition)),
                         Some((_, other)) if other != rendition => None,
                         seen => seen,
@@ -302,10 +300,8 @@ impl<'a> Watch<'a> {
             return;
         }
         self.seen = None;
-        let (there, lacking) = match rendition {
-            Rendition::Video => ("picture", "sound"),
-            Rendition::Audio => ("sound", "picture"),
-        };
+        let (there, lacking) =
+            if rendition.is_picture() { ("picture", "sound") } else { ("sound", "picture") };
         self.notice(format!(
             "{} brings {there} but no {lacking}: if that is not meant, check the {lacking}'s input at the encoder",
             self.source

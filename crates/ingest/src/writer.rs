@@ -32,7 +32,7 @@ pub(crate) struct Writer {
     connected_at: DateTime<Utc>,
     run: u32,
     offset_us: i64,
-    tracks: [Track; 2],
+    tracks: [Track; Rendition::ALL.len()],
 }
 
 #[derive(Default)]

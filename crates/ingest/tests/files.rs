@@ -28,7 +28,7 @@ fn picture_and_sound_pass_through_into_two_renditions() {
 
     let timeline = Timeline::open(&dir).unwrap();
     assert_eq!(timeline.epoch(), Some(epoch()));
-    for rendition in Rendition::ALL {
+    for rendition in Rendition::ORIGINAL {
         let segments = timeline.segments(rendition);
         assert!((5..=6).contains(&segments.len()), "{rendition:?}: {segments:?}");
         assert_continuous(segments);
@@ -118,7 +118,7 @@ fn what_browsers_do_not_play_is_transcoded() {
         let timeline = recorded(&file, &temp.path().join(format!("{name}.recording")));
         assert!(timeline.format(Rendition::Video).unwrap().codec.starts_with("avc1."), "{name}");
         assert_eq!(timeline.format(Rendition::Audio).unwrap().codec, "mp4a.40.2", "{name}");
-        for rendition in Rendition::ALL {
+        for rendition in Rendition::ORIGINAL {
             let end = timeline.segments(rendition).last().unwrap().end().ms();
             assert!((end - 6_000).abs() < 150, "{name} {rendition:?} ends at {end}");
             assert_continuous(timeline.segments(rendition));
@@ -225,7 +225,7 @@ fn a_full_disk_is_named_and_what_was_recorded_stays_good() {
     let result = record_file(&file, &mount);
     let timeline = Timeline::open(&mount);
     let files_are_whole = timeline.as_ref().is_ok_and(|timeline| {
-        Rendition::ALL.into_iter().all(|rendition| {
+        Rendition::ORIGINAL.into_iter().all(|rendition| {
             let told = timeline.segments(rendition).iter();
             told.map(|s| (s.bytes, fs::metadata(mount.join(rendition.folder()).join(&s.file)).unwrap().len()))
                 .all(|(told, there)| told == there)

@@ -26,6 +26,8 @@ pub struct Room {
     /// Recorded while the main one brings nothing.
     #[sqlx(flatten, try_from = "BackupColumns")]
     pub backup: Option<RoomAddress>,
+    /// Whether the picture is recorded in smaller sizes as well, for telephones and slow lines.
+    pub ladder: bool,
     /// Seconds from 0 to 300 by which publication is behind the chamber.
     pub air_delay_s: i64,
     pub created_at: DateTime<Utc>,
@@ -126,6 +128,7 @@ pub struct RoomSource {
     pub main: RoomAddress,
     #[sqlx(flatten, try_from = "BackupColumns")]
     pub backup: Option<RoomAddress>,
+    pub ladder: bool,
 }
 
 #[derive(FromRow)]
@@ -139,7 +142,7 @@ macro_rules! select_room {
     ($rest:literal) => {
         concat!(
             "SELECT r.id, r.council_id, c.slug AS council_slug, r.slug, r.name, r.source, r.sealed_secret,
-                r.key_sha256, r.backup_source, r.backup_sealed_secret, r.backup_key_sha256, r.air_delay_s, r.created_at, r.state, r.state_note, r.state_at
+                r.key_sha256, r.backup_source, r.backup_sealed_secret, r.backup_key_sha256, r.ladder, r.air_delay_s, r.created_at, r.state, r.state_note, r.state_at
             FROM rooms r JOIN councils c ON c.id = r.council_id ",
             $rest
         )
@@ -151,14 +154,16 @@ statements! {
     ROOM_BY_ID = select_room!("WHERE r.id = $1");
     ROOM_BY_SLUG = select_room!("WHERE r.council_id = $1 AND r.slug = $2");
     ROOM_SOURCES = "SELECT m.id AS meeting_id, r.id AS room_id, r.slug, r.source, r.sealed_secret, r.key_sha256,
-            r.backup_source, r.backup_sealed_secret, r.backup_key_sha256
+            r.backup_source, r.backup_sealed_secret, r.backup_key_sha256, r.ladder
         FROM meetings m JOIN rooms r ON r.id = m.room_id
         WHERE m.source IS NULL AND m.state IN ('scheduled', 'live', 'adjourned')";
     ROOM_INSERT = "INSERT INTO rooms (id, council_id, slug, name, source, sealed_secret, key_sha256,
-            backup_source, backup_sealed_secret, backup_key_sha256, air_delay_s, created_at, state, state_note, state_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+            backup_source, backup_sealed_secret, backup_key_sha256, ladder, air_delay_s, created_at, state,
+            state_note, state_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     ROOM_UPDATE = "UPDATE rooms SET name = $2, source = $3, sealed_secret = $4, key_sha256 = $5,
-            backup_source = $6, backup_sealed_secret = $7, backup_key_sha256 = $8, air_delay_s = $9 WHERE id = $1";
+            backup_source = $6, backup_sealed_secret = $7, backup_key_sha256 = $8, ladder = $9, air_delay_s = $10
+        WHERE id = $1";
     ROOM_SET_STATE = "UPDATE rooms SET state = $2, state_note = $3, state_at = $4 WHERE id = $1";
     ROOM_DELETE = "DELETE FROM rooms WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM meetings m
         WHERE m.room_id = $1 AND m.state IN ('scheduled', 'live', 'adjourned'))";
@@ -206,6 +211,7 @@ impl Tx {
                 .bind(source)
                 .bind(sealed_secret)
                 .bind(key_sha256)
+                .bind(room.ladder)
                 .bind(room.air_delay_s)
                 .bind(room.created_at)
                 .bind(room.state.as_str())
@@ -231,6 +237,7 @@ impl Tx {
                 .bind(source)
                 .bind(sealed_secret)
                 .bind(key_sha256)
+                .bind(room.ladder)
                 .bind(room.air_delay_s)
                 .execute(connection)
                 .await

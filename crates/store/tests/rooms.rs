@@ -20,6 +20,7 @@ fn room(council_id: CouncilId, council_slug: &str) -> Room {
             key_sha256: None,
         },
         backup: None,
+        ladder: false,
         air_delay_s: 10,
         created_at: noon(),
         state: RoomState::Idle,
@@ -45,6 +46,7 @@ async fn a_room_comes_back_as_it_was_and_as_it_was_changed() {
         assert!(insert(&test.db, &chamber).await);
         assert_eq!(test.db.room(chamber.id).await.unwrap().as_ref(), Some(&chamber));
         chamber.name = "Old Chamber".to_owned();
+        chamber.ladder = true;
         chamber.backup = Some(chamber.main);
         chamber.main = RoomAddress {
             source: "rtmp://0.0.0.0:1935/live".to_owned(),

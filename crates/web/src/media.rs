@@ -110,8 +110,8 @@ pub async fn segment(
     let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
     let read_range = |length| range.map_or(Ok(None), |range| Range::read(range, length));
     let media_type = HeaderValue::from_static(match rendition {
-        Rendition::Video => "video/mp4",
         Rendition::Audio => "audio/mp4",
+        Rendition::Video | Rendition::Video720 | Rendition::Video360 => "video/mp4",
     });
     match state.recordings.media(id, rendition, name).await? {
         Media::Nothing => Err(Failure::NotFound),

@@ -166,6 +166,7 @@ impl Recorder {
                 no_stream_after: NO_STREAM_AFTER,
                 private_network: self.private_network,
                 rank,
+                ladder: origin.wants_ladder(),
             };
             let hear = |event| self.hear(rank, &event, recording, slug);
             Ok(recording.record(&source, &options, connection, hear)?)

@@ -83,6 +83,10 @@ impl Origin {
         }
     }
 
+    pub(crate) const fn wants_ladder(&self) -> bool {
+        matches!(self, Self::Room(RoomSource { ladder: true, .. }))
+    }
+
     pub(crate) const fn has_backup(&self) -> bool {
         matches!(self, Self::Room(RoomSource { backup: Some(_), .. }))
     }
@@ -234,7 +238,7 @@ mod tests {
 
     fn room(source: &str, sealed_secret: Option<Vec<u8>>, room_id: RoomId) -> RoomSource {
         let main = RoomAddress { source: source.to_owned(), sealed_secret, key_sha256: None };
-        RoomSource { room_id, slug: "chamber".to_owned(), main, backup: None }
+        RoomSource { room_id, slug: "chamber".to_owned(), main, backup: None, ladder: false }
     }
 
     fn origin(source: &str, sealed_secret: Option<Vec<u8>>, room_id: RoomId) -> Origin {

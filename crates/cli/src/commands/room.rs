@@ -24,19 +24,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Add a room; what its encoder needs is shown once
-    Add {
-        /// "Council Chamber"
-        name: String,
-        /// Where its encoder calls or is called: srt://0.0.0.0:9710
-        #[arg(long, value_name = "URL")]
-        source: String,
-        /// Where a second encoder calls or is called, which is recorded while the first brings nothing
-        #[arg(long, value_name = "URL")]
-        backup: Option<String>,
-        /// By how much publication is behind the chamber, from 0 to 300
-        #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = air_delay())]
-        air_delay: i64,
-    },
+    Add(NewRoom),
     /// Show the rooms, and how it goes there
     List,
     /// Give a room a new key, shown once; the old one is dead at once
@@ -47,22 +35,46 @@ enum Command {
         backup: bool,
     },
     /// Change a room; its address stays, and its key unless another is given
-    Set {
-        slug: String,
-        #[arg(long)]
-        name: Option<String>,
-        /// Where its encoder calls or is called
-        #[arg(long, value_name = "URL")]
-        source: Option<String>,
-        /// Where a second encoder calls or is called; "none" for none any more
-        #[arg(long, value_name = "URL")]
-        backup: Option<String>,
-        /// For meetings that are announced from now on, from 0 to 300
-        #[arg(long, value_name = "SECONDS", value_parser = air_delay())]
-        air_delay: Option<i64>,
-    },
+    Set(Changes),
     /// Remove a room that no meeting needs any more
     Remove { slug: String },
+}
+
+#[derive(Debug, clap::Args)]
+struct NewRoom {
+    /// "Council Chamber"
+    name: String,
+    /// Where its encoder calls or is called: srt://0.0.0.0:9710
+    #[arg(long, value_name = "URL")]
+    source: String,
+    /// Where a second encoder calls or is called, which is recorded while the first brings nothing
+    #[arg(long, value_name = "URL")]
+    backup: Option<String>,
+    /// Record the picture in 720 and 360 lines as well, for telephones and slow lines
+    #[arg(long)]
+    ladder: bool,
+    /// By how much publication is behind the chamber, from 0 to 300
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = air_delay())]
+    air_delay: i64,
+}
+
+#[derive(Debug, clap::Args)]
+struct Changes {
+    slug: String,
+    #[arg(long)]
+    name: Option<String>,
+    /// Where its encoder calls or is called
+    #[arg(long, value_name = "URL")]
+    source: Option<String>,
+    /// Where a second encoder calls or is called; "none" for none any more
+    #[arg(long, value_name = "URL")]
+    backup: Option<String>,
+    /// Whether the picture is recorded in 720 and 360 lines as well
+    #[arg(long, value_name = "BOOL")]
+    ladder: Option<bool>,
+    /// For meetings that are announced from now on, from 0 to 300
+    #[arg(long, value_name = "SECONDS", value_parser = air_delay())]
+    air_delay: Option<i64>,
 }
 
 fn air_delay() -> clap::builder::RangedI64ValueParser<i64> {
@@ -83,13 +95,9 @@ pub fn run(settings: &Settings, args: Args) -> Result<ExitCode> {
             tx.ensure_council(&args.council, &council_name(&args.council), Clock::System.now()).await?;
         let mut change = Change { tx, secrets, council, told: Vec::new() };
         match args.command {
-            Command::Add { name, source, backup, air_delay } => {
-                change.add(name, &source, backup.as_deref(), air_delay).await?;
-            }
+            Command::Add(room) => change.add(room).await?,
             Command::RotateKey { slug, backup } => change.rotate_key(&slug, backup).await?,
-            Command::Set { slug, name, source, backup, air_delay } => {
-                change.set(&slug, name, source.as_deref(), backup.as_deref(), air_delay).await?;
-            }
+            Command::Set(changes) => change.set(changes).await?,
             Command::Remove { slug } => change.remove(&slug).await?,
             Command::List => {}
         }
@@ -113,13 +121,8 @@ struct Change {
 }
 
 impl Change {
-    async fn add(
-        &mut self,
-        name: String,
-        source: &str,
-        backup: Option<&str>,
-        air_delay_s: i64,
-    ) -> Result<()> {
+    async fn add(&mut self, new: NewRoom) -> Result<()> {
+        let NewRoom { name, source, backup, ladder, air_delay: air_delay_s } = new;
         let now = Clock::System.now();
         let slug = slugify(&name);
         if slug.is_empty() {
@@ -133,8 +136,8 @@ impl Change {
         }
         self.tell(format!("room {slug} is added"));
         let id = RoomId::new();
-        let main = self.address(id, &slug, source, None)?;
-        let backup = match backup {
+        let main = self.address(id, &slug, &source, None)?;
+        let backup = match &backup {
             Some(text) => Some(self.backup_address(id, &slug, text, None)?),
             None => None,
         };
@@ -146,6 +149,7 @@ impl Change {
             name,
             main,
             backup,
+            ladder,
             air_delay_s,
             created_at: now,
             state: RoomState::Idle,
@@ -181,28 +185,22 @@ impl Change {
         self.audit("room.rotate-key", &room, None, None).await
     }
 
-    async fn set(
-        &mut self,
-        slug: &str,
-        name: Option<String>,
-        source: Option<&str>,
-        backup: Option<&str>,
-        air_delay_s: Option<i64>,
-    ) -> Result<()> {
-        let mut room = self.room(slug).await?;
-        let before = public(&room);
+    async fn set(&mut self, changes: Changes) -> Result<()> {
+        let mut room = self.room(&changes.slug).await?;
+        let (slug, before) = (changes.slug.as_str(), public(&room));
         self.tell(format!("room {slug} is changed"));
-        if let Some(text) = source {
+        if let Some(text) = &changes.source {
             room.main = self.address(room.id, slug, text, Some(room.main))?;
         }
-        if let Some(text) = backup {
-            room.backup = match text {
+        if let Some(text) = &changes.backup {
+            room.backup = match text.as_str() {
                 "none" => None,
                 text => Some(self.backup_address(room.id, slug, text, room.backup)?),
             };
         }
-        room.name = name.unwrap_or(room.name);
-        room.air_delay_s = air_delay_s.unwrap_or(room.air_delay_s);
+        room.name = changes.name.unwrap_or(room.name);
+        room.ladder = changes.ladder.unwrap_or(room.ladder);
+        room.air_delay_s = changes.air_delay.unwrap_or(room.air_delay_s);
         self.tx.update_room(&room).await?;
         self.audit("room.set", &room, Some(before), Some(public(&room))).await
     }
@@ -345,7 +343,7 @@ fn public(room: &Room) -> Value {
     let backup = room.backup.as_ref().map(|backup| &backup.source);
     json!({
         "slug": room.slug, "name": room.name, "source": room.main.source, "backup": backup,
-        "air_delay_s": room.air_delay_s,
+        "ladder": room.ladder, "air_delay_s": room.air_delay_s,
     })
 }
 
@@ -359,12 +357,26 @@ fn host_name() -> String {
 
 fn list(rooms: &[Room]) {
     for room in rooms {
-        let Room { council_slug, slug, name, main, backup, air_delay_s, state, state_note, state_at, .. } =
-            room;
+        let Room {
+            council_slug,
+            slug,
+            name,
+            main,
+            backup,
+            ladder,
+            air_delay_s,
+            state,
+            state_note,
+            state_at,
+            ..
+        } = room;
         println!("{council_slug}/{slug}  {name}");
         println!("  source     {}", main.source);
         if let Some(backup) = backup {
             println!("  backup     {}", backup.source);
+        }
+        if *ladder {
+            println!("  ladder     720 and 360 lines as well");
         }
         println!("  air delay  {air_delay_s} s");
         println!("  state      {} since {}", state.as_str(), state_at.format("%Y-%m-%d %H:%M:%S UTC"));

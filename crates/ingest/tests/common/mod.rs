@@ -110,6 +110,7 @@ pub fn epoch() -> DateTime<Utc> {
 pub fn options() -> RecordOptions {
     RecordOptions {
         rank: Rank::Main,
+        ladder: false,
         clock: Clock::System,
         file_epoch: epoch(),
         no_stream_after: Duration::from_secs(10),
@@ -206,7 +207,7 @@ pub fn soon() -> RecordOptions {
 /// Both renditions are whole, in the given number of runs, and play.
 pub fn assert_recorded(dir: &Path, runs: u32) -> Timeline {
     let timeline = Timeline::open(dir).unwrap();
-    for rendition in Rendition::ALL {
+    for rendition in Rendition::ORIGINAL {
         let segments = timeline.segments(rendition);
         for run in 1..=runs {
             let of_run: Vec<Segment> =

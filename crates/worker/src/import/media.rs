@@ -66,6 +66,7 @@ pub async fn import(
     let dir = recording_dir(media_dir, meeting);
     let options = RecordOptions {
         rank: Rank::Main,
+        ladder: false,
         clock: clock.clone(),
         file_epoch: report.meeting.starts_at,
         no_stream_after: NO_STREAM_AFTER,
