@@ -57,8 +57,8 @@ impl Encoder {
         Self::start(command, address)
     }
 
-    /// Pushes a test picture without any sound.
-    pub fn push_picture(address: &str) -> Self {
+    /// Pushes a test picture without any sound, in a codec of ffmpeg's.
+    pub fn push_picture(codec: &str, address: &str) -> Self {
         let mut command = Command::new("ffmpeg");
         command.args([
             "-nostdin",
@@ -70,7 +70,7 @@ impl Encoder {
             "-i",
             "testsrc=size=160x90:rate=10",
         ]);
-        command.args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10"]);
+        command.args(["-c:v", codec, "-pix_fmt", "yuv420p", "-g", "10"]);
         Self::start(command, address)
     }
 

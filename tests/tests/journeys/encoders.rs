@@ -55,8 +55,12 @@ fn an_encoder_that_does_wrong_is_told_in_its_room_and_others_go_on() {
     assert_eq!(server.json("/api/v1/meetings/tonight")["media"]["video"], false);
     drop(first);
     wait_until_told(&home, "chamber", &["waiting"]);
-    let _picture = Encoder::push_picture(&format!("{chamber}?{key}"));
+    let picture = Encoder::push_picture("libx264", &format!("{chamber}?{key}"));
     wait_until_told(&home, "chamber", &["recording", "picture but no sound"]);
+    drop(picture);
+    wait_until_told(&home, "chamber", &["waiting"]);
+    let _odd = Encoder::push_picture("vc2", &format!("{chamber}?{key}"));
+    wait_until_told(&home, "chamber", &["set the encoder to H.264 and AAC"]);
 
     wait_until_told(&home, "annexe", &["recording"]);
     for rendition in ["a", "v"] {
