@@ -15,5 +15,6 @@ mod live;
 mod media;
 mod private;
 mod rooms;
+mod storage;
 mod watching;
 mod workers;
