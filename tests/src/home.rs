@@ -15,6 +15,8 @@ pub struct Home {
     /// Absent for the default: SQLite in the data folder.
     database: Option<String>,
     models: Option<PathBuf>,
+    /// More of the configuration.
+    variables: Vec<(String, String)>,
 }
 
 /// What a command said and how it ended.
@@ -67,7 +69,12 @@ impl From<Output> for Told {
 impl Home {
     /// With a database of the default kind.
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), database: None, models: moothall_testkit::models_dir() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            database: None,
+            models: moothall_testkit::models_dir(),
+            variables: Vec::new(),
+        }
     }
 
     /// One with SQLite, and one with PostgreSQL where the tests have a server. A story is told in each.
@@ -101,6 +108,12 @@ impl Home {
         self
     }
 
+    /// The same installation with these variables set.
+    pub fn with_variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.variables.extend(variables);
+        self
+    }
+
     /// The program with its arguments, in this installation and free of the tests' own settings.
     pub fn command<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(binary());
@@ -114,6 +127,7 @@ impl Home {
         if let Some(database) = &self.database {
             command.env("MOOTHALL_DATABASE", database);
         }
+        command.envs(self.variables.iter().cloned());
         if let Some(models) = &self.models {
             command.env("MOOTHALL_MODELS", models);
         }

@@ -1,9 +1,11 @@
 use serde_json::Value;
+use ureq::http::HeaderMap;
 
 /// What a server answered.
 pub struct Answer {
     pub status: u16,
     pub content_type: String,
+    pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
@@ -35,6 +37,7 @@ pub fn get(url: &str) -> Result<Answer, ureq::Error> {
     let content_type = response.headers().get("content-type");
     Ok(Answer {
         status: response.status().as_u16(),
+        headers: response.headers().clone(),
         content_type: content_type.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned(),
         body: response.body_mut().with_config().limit(1 << 30).read_to_vec()?,
     })

@@ -4,6 +4,7 @@
 
 mod bad_network;
 mod browser;
+mod bucket;
 mod feed;
 mod home;
 mod http;
@@ -17,6 +18,7 @@ mod until;
 
 pub use bad_network::{BadNetwork, Trouble};
 pub use browser::Browser;
+pub use bucket::{Bucket, Manner};
 pub use feed::{Feed, SAMPLE_RATE, tone};
 pub use home::{Home, Told, blocking};
 pub use http::{Answer, get};

@@ -8,9 +8,12 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use moothall_archive::{Archive, StorageSettings};
 use moothall_store::{Db, Secrets};
 use moothall_transcribe::{Mode, Models};
 use serde::Deserialize;
+
+use crate::storage::{self, StorageFile};
 
 const FILE: &str = "moothall.toml";
 /// The installation's key in base64. No flag and no file: others would see it there.
@@ -57,6 +60,7 @@ struct ConfigFile {
     mode: Option<ModeArg>,
     listen: Option<SocketAddr>,
     private_network: Option<bool>,
+    storage: Option<StorageFile>,
 }
 
 /// What holds, after file, variables and flags.
@@ -71,6 +75,8 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// Whether sources may be called that are in the private network. From the file, until `serve` has its say.
     pub private_network: bool,
+    /// The object store for media, where there is one.
+    pub storage: Option<StorageSettings>,
 }
 
 impl Settings {
@@ -94,6 +100,7 @@ impl Settings {
             },
             listen: file.listen,
             private_network: file.private_network.unwrap_or(false),
+            storage: storage::settings(file.storage.unwrap_or_default())?,
             data,
         })
     }
@@ -108,6 +115,11 @@ impl Settings {
 
     pub fn models(&self) -> Models {
         Models::new(&self.models)
+    }
+
+    /// The object store for media, where there is one. Nothing is called yet.
+    pub fn archive(&self) -> Result<Option<Archive>> {
+        Ok(self.storage.as_ref().map(Archive::new).transpose()?)
     }
 
     /// What seals and opens the keys of rooms.

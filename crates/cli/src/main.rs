@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod progress;
 mod service;
+mod storage;
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -89,6 +90,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 /// `RUST_LOG` decides; without it a service tells what it does, and a tool only what is wrong.
 fn log_filter(command: &Command) -> EnvFilter {
     let quiet = !matches!(command, Command::Serve(_));
-    let default = if quiet { "warn" } else { "info,tower_http=warn,whisper_rs=warn,sqlx=warn" };
+    let default =
+        if quiet { "warn" } else { "info,tower_http=warn,whisper_rs=warn,sqlx=warn,object_store=warn" };
     EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default))
 }

@@ -3,12 +3,13 @@
 use std::{io::ErrorKind, net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, Result};
+use chrono::TimeDelta;
 use clap::ValueEnum;
 use moothall_core::Clock;
 use moothall_search::Index;
 use moothall_store::Db;
 use moothall_web::AppState;
-use moothall_worker::{Indexer, Recorders, Speech, Worker};
+use moothall_worker::{Indexer, Recorders, Speech, Uploader, Worker};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -23,7 +24,7 @@ use crate::config::Settings;
 pub enum Role {
     /// Pages, API and media
     Web,
-    /// Live recorders
+    /// Live recorders, and copies of recordings in the object store
     Record,
     /// Transcription
     Work,
@@ -53,10 +54,12 @@ impl Service {
         let terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
+        let archive = settings.archive()?;
         if roles.contains(&Role::Web) {
             let listener = bind(listen).await?;
             let index = open_index(settings).await?;
-            let state = AppState::new(db.clone(), index.clone(), settings.media_dir(), clock.clone());
+            let state = AppState::new(db.clone(), index.clone(), settings.media_dir(), clock.clone())
+                .with_archive(archive.clone());
             let indexer = Indexer { db: db.clone(), index };
             let feed_until = stopped.clone();
             tasks.spawn(async move {
@@ -82,17 +85,33 @@ impl Service {
                 secrets: settings.secrets()?,
                 private_network: settings.private_network,
             };
-            let stopped = stopped.clone();
+            let record_until = stopped.clone();
             tasks.spawn(async move {
-                recorders.run(stopped).await;
+                recorders.run(record_until).await;
                 Ok(())
             });
+            if let Some(archive) = archive.clone() {
+                let keep_days = settings.storage.as_ref().and_then(|storage| storage.keep_days);
+                let uploader = Uploader {
+                    db: db.clone(),
+                    clock: clock.clone(),
+                    media_dir: settings.media_dir(),
+                    archive,
+                    keep: keep_days.map(|days| TimeDelta::days(i64::from(days))),
+                };
+                let upload_until = stopped.clone();
+                tasks.spawn(async move {
+                    uploader.run(upload_until).await;
+                    Ok(())
+                });
+            }
         }
         if roles.contains(&Role::Work) {
             let worker = Worker {
                 db: db.clone(),
                 clock: clock.clone(),
                 media_dir: settings.media_dir(),
+                archive,
                 speech: Arc::new(Speech::new(settings.models(), &settings.model, settings.mode)),
                 name: format!("process {}", std::process::id()),
             };

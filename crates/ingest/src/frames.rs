@@ -1,16 +1,15 @@
 //! The coded frames of recorded segments, one by one, as they lie in the files.
 
 use std::{
-    fs::File,
+    cell::Cell,
     io::{self, Read},
-    path::Path,
 };
 
 use gst::{glib, prelude::*};
 
 use crate::{
     journal::Rendition,
-    timeline::{Segment, Timeline},
+    timeline::{MediaFolder, Segment, Timeline},
 };
 
 /// Why recorded picture or sound cannot be taken out of its files, in GStreamer's words.
@@ -51,6 +50,8 @@ pub(crate) struct Frame {
 
 /// Reading and decoding takes milliseconds; this is for an element that never answers.
 pub(crate) const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(30);
+/// How soon it is noticed that an element gave up, for then it may be that the end never comes.
+const LOOK_EVERY: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 
 /// Times in the journal and times in the files may differ by a rounding.
 pub(crate) const ROUNDING_US: i64 = 1_000;
@@ -76,6 +77,9 @@ pub(crate) struct Frames {
     offset_us: i64,
     /// Where the first frame stands, where that has yet to settle the offset.
     first_us: Option<i64>,
+    /// An element gave up: nothing comes any more.
+    is_over: bool,
+    error: Cell<Option<String>>,
 }
 
 impl Drop for Frames {
@@ -94,20 +98,20 @@ impl Frames {
         stretch: &[Segment],
         extent: Extent,
     ) -> Result<Self, FramesError> {
-        let folder = timeline.dir().join(rendition.folder());
-        let init = stretch.first().map(|first| (folder.join(&first.init), u64::MAX, Extent::Whole));
+        let folder = timeline.folder(rendition);
+        let init = stretch.first().map(|first| (first.init.clone(), u64::MAX, Extent::Whole));
         let segments: Vec<_> =
-            stretch.iter().map(|segment| (folder.join(&segment.file), segment.bytes, extent)).collect();
+            stretch.iter().map(|segment| (segment.file.clone(), segment.bytes, extent)).collect();
         let mut files = init.into_iter().chain(segments);
         let feed = move |source: &gst_app::AppSrc, _| {
             let pushed = match files.next() {
-                Some((path, bytes, extent)) => match read(&path, bytes, extent) {
+                Some((name, bytes, extent)) => match read(&folder, &name, bytes, extent) {
                     Ok(data) => source.push_buffer(gst::Buffer::from_slice(data)),
                     Err(error) => {
                         gst::element_error!(
                             source,
                             gst::ResourceError::Read,
-                            ("cannot read {}: {error}", path.display())
+                            ("cannot read {}: {error}", folder.path(&name).display())
                         );
                         source.end_of_stream()
                     }
@@ -141,16 +145,34 @@ impl Frames {
         // The journal says when the picture was shown.
         let first_us = stretch.first().map(|first| first.start_us).filter(|_| rendition == Rendition::Video);
         let offset_us = stretch.first().map_or(0, |first| first.offset_us);
-        Ok(Self { pipeline, sink, offset_us, first_us })
+        Ok(Self { pipeline, sink, offset_us, first_us, is_over: false, error: Cell::default() })
     }
 
-    /// What went wrong, once the frames have come to their end.
+    /// What went wrong, once the frames have come to their end; each fault is told once.
     pub(crate) fn error(&self) -> Option<String> {
+        self.error.take().or_else(|| self.new_error())
+    }
+
+    fn new_error(&self) -> Option<String> {
         let message = self.pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
         match message.view() {
             gst::MessageView::Error(error) => Some(error.error().message().to_owned()),
             _ => None,
         }
+    }
+
+    fn pull(&mut self) -> Option<gst::Sample> {
+        let mut waited = gst::ClockTime::ZERO;
+        while !self.is_over && waited < PATIENCE {
+            if let Some(sample) = self.sink.try_pull_sample(LOOK_EVERY) {
+                return Some(sample);
+            }
+            let error = self.new_error();
+            self.is_over = error.is_some() || self.sink.is_eos();
+            self.error.set(error);
+            waited += LOOK_EVERY;
+        }
+        None
     }
 }
 
@@ -159,7 +181,7 @@ impl Iterator for Frames {
     type Item = Frame;
 
     fn next(&mut self) -> Option<Frame> {
-        let sample = self.sink.try_pull_sample(PATIENCE)?;
+        let sample = self.pull()?;
         let (buffer, caps) = (sample.buffer_owned()?, sample.caps_owned()?);
         let us = |time: Option<gst::ClockTime>| time.and_then(|time| i64::try_from(time.useconds()).ok());
         let pts_us = us(buffer.pts().or(buffer.dts()))?;
@@ -178,8 +200,8 @@ impl Iterator for Frames {
 }
 
 /// At most so many bytes: what the journal does not tell of is not there.
-fn read(path: &Path, bytes: u64, extent: Extent) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?.take(bytes);
+fn read(folder: &MediaFolder, name: &str, bytes: u64, extent: Extent) -> io::Result<Vec<u8>> {
+    let mut file = folder.open(name)?.take(bytes);
     let mut data = Vec::new();
     if extent == Extent::Whole {
         file.read_to_end(&mut data)?;

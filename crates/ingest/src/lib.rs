@@ -54,7 +54,7 @@ pub use elements::{ElementStatus, IngestError, init, required_elements};
 pub use frames::FramesError;
 pub use journal::Rendition;
 pub use lead::Rank;
-pub use playlist::{PlaylistError, delta_playlist, holds, master_playlist, media_playlist};
+pub use playlist::{PlaylistError, delta_playlist, holds, is_too_far, master_playlist, media_playlist};
 pub use poster::poster;
 pub use probe::{Probe, ProbeError, probe};
 pub use read_audio::{AudioPiece, read_audio};
@@ -65,4 +65,4 @@ pub use source::{
     HlsAddress, RtmpAddress, RtspAddress, Source, SourceError, SrtAddress, SrtMode, UdpAddress,
 };
 pub use storyboard::{Storyboard, storyboard};
-pub use timeline::{Format, Found, Part, Segment, Timeline, TimelineError};
+pub use timeline::{Elsewhere, Format, Found, MediaFile, Part, Segment, Timeline, TimelineError};

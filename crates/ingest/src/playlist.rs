@@ -140,6 +140,19 @@ pub fn holds(timeline: &Timeline, rendition: Rendition, segment: usize, part: Op
         || part.is_some_and(|part| closed == segment && timeline.parts(rendition, segment).len() > part)
 }
 
+/// Whether nobody may wait for this segment or part yet: a player that asks for it has lost its way (RFC 8216bis,
+/// 6.2.5.2). Once the recording is over there is nothing to wait for, and it gets the playlist.
+pub fn is_too_far(timeline: &Timeline, rendition: Rendition, segment: usize, part: Option<usize>) -> bool {
+    let closed = timeline.segments(rendition).len();
+    let parts = timeline.parts(rendition, closed).len();
+    // The part that is three seconds ahead of the last one.
+    let ahead = usize::try_from(3_000_000 / part_target_us(timeline, rendition).clamp(1, 1_000_000));
+    let last_part = parts.saturating_add(ahead.unwrap_or(3));
+    !timeline.is_finished()
+        && (segment > closed.saturating_add(1)
+            || segment == closed && part.is_some_and(|part| part > last_part))
+}
+
 fn target_s(timeline: &Timeline, rendition: Rendition) -> i64 {
     // RFC 8216bis, 4.4.3.1: every EXTINF, rounded to the nearest second, is at most this.
     let longest_us =

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::io::Read;
 
 use gst::prelude::*;
 use moothall_core::MediaTime;
@@ -6,7 +6,7 @@ use moothall_core::MediaTime;
 use crate::{
     decode::{AudioError, Decoder, SAMPLE_RATE},
     journal::Rendition,
-    timeline::{Segment, Timeline},
+    timeline::{MediaFolder, Segment, Timeline},
 };
 
 /// Sound that is further than this from where its piece would go on begins a new piece.
@@ -83,10 +83,10 @@ fn decode(
     pieces: &mut Vec<AudioPiece>,
 ) -> Result<(), AudioError> {
     let Some(first) = group.first() else { return Ok(()) };
-    let folder = timeline.dir().join(Rendition::Audio.folder());
-    let mut bytes = read(&folder.join(&first.init), u64::MAX)?;
+    let folder = timeline.folder(Rendition::Audio);
+    let mut bytes = read(&folder, &first.init, u64::MAX)?;
     for segment in group {
-        bytes.extend(read(&folder.join(&segment.file), segment.bytes)?);
+        bytes.extend(read(&folder, &segment.file, segment.bytes)?);
     }
     let input = gst_app::AppSrc::builder().format(gst::Format::Bytes).build();
     let decoder = Decoder::new(input.upcast_ref())?;
@@ -121,17 +121,18 @@ fn decode(
         continues = true;
     }
     if let Some(reason) = decoder.error() {
-        tracing::warn!(dir = %folder.display(), segment = %first.file, %reason, "sound cannot be decoded");
+        tracing::warn!(dir = %timeline.dir().display(), segment = %first.file, %reason, "sound cannot be decoded");
     }
     Ok(())
 }
 
 /// At most so many bytes: what the journal does not tell of is not there.
-fn read(path: &Path, bytes: u64) -> Result<Vec<u8>, AudioError> {
-    let failed = |source| AudioError::Read { path: path.to_owned(), source };
-    let mut data = std::fs::read(path).map_err(failed)?;
-    data.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
-    Ok(data)
+fn read(folder: &MediaFolder, name: &str, bytes: u64) -> Result<Vec<u8>, AudioError> {
+    let mut data = Vec::new();
+    match folder.open(name).and_then(|file| file.take(bytes).read_to_end(&mut data)) {
+        Ok(_) => Ok(data),
+        Err(source) => Err(AudioError::Read { path: folder.path(name), source }),
+    }
 }
 
 /// The part of the samples within `from_us..until_us`, and where it begins.

@@ -1,6 +1,8 @@
 mod edge;
+mod elsewhere;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::{
     collections::VecDeque,
@@ -12,14 +14,19 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use moothall_core::MediaTime;
 
-pub(crate) use self::edge::next_file;
-pub use self::edge::{Found, Part};
+pub(crate) use self::{edge::next_file, elsewhere::MediaFolder};
+pub use self::{
+    edge::{Found, Part},
+    elsewhere::Elsewhere,
+    whole::MediaFile,
+};
 use crate::journal::{self, Line, Rendition, is_media_file_name};
 
 /// A recording as its journal tells it. [`Timeline::refresh`] reads what a recorder has added since.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timeline {
     dir: PathBuf,
+    elsewhere: Option<Elsewhere>,
     /// Bytes and lines of the journal that have been taken in.
     journal_bytes: u64,
     journal_lines: u64,
@@ -120,9 +127,11 @@ impl Timeline {
         Ok(timeline)
     }
 
-    fn empty(dir: &Path) -> Self {
+    /// A recording of which nothing is known yet.
+    pub fn empty(dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),
+            elsewhere: None,
             journal_bytes: 0,
             journal_lines: 0,
             epoch: None,
@@ -143,7 +152,7 @@ impl Timeline {
     pub fn refresh(&mut self) -> Result<(), TimelineError> {
         let path = self.journal_path();
         let bytes = self.new_bytes().map_err(|source| TimelineError::Read { path, source })?;
-        self.take_in(&bytes)
+        self.read_on(&bytes)
     }
 
     fn new_bytes(&mut self) -> std::io::Result<Vec<u8>> {
@@ -154,7 +163,7 @@ impl Timeline {
         };
         // After a power failure a recorder cuts lines whose bytes were lost; then all is read anew.
         if file.metadata()?.len() < self.journal_bytes {
-            *self = Self::empty(&self.dir);
+            *self = Self { elsewhere: self.elsewhere.take(), ..Self::empty(&self.dir) };
         }
         file.seek(SeekFrom::Start(self.journal_bytes))?;
         let mut bytes = Vec::new();
@@ -162,7 +171,11 @@ impl Timeline {
         Ok(bytes)
     }
 
-    fn take_in(&mut self, bytes: &[u8]) -> Result<(), TimelineError> {
+    /// Takes in what follows in the journal, wherever it was read. A line without its end is not taken in.
+    ///
+    /// # Errors
+    /// If it is no journal, or is of a later version.
+    pub fn read_on(&mut self, bytes: &[u8]) -> Result<(), TimelineError> {
         for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
             let parsed = serde_json::from_slice(line);
             let path = || self.journal_path();

@@ -28,6 +28,7 @@ mod rooms;
 mod secrets;
 mod session;
 mod transcript;
+mod uploads;
 mod users;
 
 pub use agenda::{AgendaItem, Document, ItemSpan};
@@ -42,6 +43,7 @@ pub use rooms::{Room, RoomAddress, RoomSource, RoomState};
 pub use secrets::{SecretError, Secrets};
 pub use session::{ExemptSpan, SessionError};
 pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};
+pub use uploads::Upload;
 pub use users::{Role, User};
 
 /// Every SQL text of this crate by the name of its constant, so that a test can prepare each on both
@@ -58,6 +60,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         session::STATEMENTS,
         rooms::STATEMENTS,
         transcript::STATEMENTS,
+        uploads::STATEMENTS,
         users::STATEMENTS,
     ]
     .into_iter()

@@ -6,7 +6,7 @@ use moothall_core::{
 };
 use moothall_store::{
     AgendaItem, CaptionRow, Db, ItemSpan, MeetingFilter, Membership, Recording, Role, Speaker, SpeakerKind,
-    Turn, User,
+    Turn, Upload, User,
 };
 use moothall_testkit::{Scene, databases, noon};
 
@@ -224,5 +224,29 @@ async fn a_user_has_one_address_and_a_role_per_council() {
         let found = test.db.user_by_email("clerk@ambleford.example").await.unwrap().unwrap();
         assert_eq!(found.id, user.id);
         assert_eq!(test.db.role(user.id, scene.council.id).await.unwrap(), Some(Role::Clerk));
+    }
+}
+
+#[tokio::test]
+async fn what_waits_to_be_copied_is_told_until_nothing_does() {
+    for test in databases().await {
+        let scene = Scene::set(&test.db).await;
+        let mut upload = Upload {
+            meeting_id: scene.meeting.id,
+            waiting_files: 3,
+            waiting_bytes: 1 << 40,
+            trouble: "the store does not answer".to_owned(),
+            told_at: noon(),
+        };
+        test.db.tell_upload(&upload).await.unwrap();
+        upload.waiting_files = 2;
+        test.db.tell_upload(&upload).await.unwrap();
+        assert_eq!(test.db.uploads().await.unwrap(), [upload.clone()]);
+        upload.waiting_files = 0;
+        test.db.tell_upload(&upload).await.unwrap();
+        assert_eq!(test.db.uploads().await.unwrap().len(), 1, "the trouble is still told");
+        upload.trouble.clear();
+        test.db.tell_upload(&upload).await.unwrap();
+        assert!(test.db.uploads().await.unwrap().is_empty());
     }
 }

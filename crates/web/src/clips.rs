@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
+use moothall_archive::Loan;
 use moothall_core::MediaTime;
 use moothall_ingest::{ClipError, ClipKind, clip};
 use tokio::{
@@ -81,10 +82,19 @@ pub async fn download(
     let record = Record::load(&state.db, &meeting, captions_from).await?;
     let place = state.clips.take().await?;
     let timeline = state.recordings.timeline(meeting.id).await?;
+    let (timeline, loan) = match &state.archive {
+        Some(archive) => archive.lend(timeline, meeting.id),
+        None => (timeline, Loan::default()),
+    };
     let (file, place) = tokio::task::spawn_blocking(move || -> Result<_> {
         let folder = tempfile::Builder::new().prefix("moothall-clip-").tempdir()?;
         let path = folder.path().join("clip");
-        clip(&timeline, from, to, kind, cues(&record), &path)?;
+        let made = clip(&timeline, from, to, kind, cues(&record), &path);
+        // It would tell of a gap that the recording does not have.
+        if loan.is_lacking() {
+            return Err(Failure::Away);
+        }
+        made?;
         // Open, it can be read to its end although it goes with its folder.
         Ok((File::open(path)?, place))
     })

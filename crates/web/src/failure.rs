@@ -14,6 +14,7 @@ use axum::{
     middleware::Next,
     response::{Html, IntoResponse, Response},
 };
+use moothall_archive::ArchiveError;
 use serde_json::json;
 
 use crate::{
@@ -35,6 +36,8 @@ pub enum Failure {
     RangeNotSatisfiable,
     /// Too many ask for the same costly thing at once.
     Busy,
+    /// What was asked for is in the object store, which does not answer now.
+    Away,
     /// The program's own fault, already logged.
     Internal,
 }
@@ -52,8 +55,17 @@ impl Failure {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Away => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// When it is worth trying again, in seconds.
+    const fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Self::Busy => Some(60),
+            Self::Away => Some(5),
+            _ => None,
         }
     }
 
@@ -64,6 +76,7 @@ impl Failure {
             Self::BadRequest(_) => "The request could not be understood",
             Self::RangeNotSatisfiable => "There is no such part of the recording",
             Self::Busy => "Others are being served just now",
+            Self::Away => "This recording cannot be reached just now",
             Self::Internal => "Sorry, something went wrong",
         }
     }
@@ -75,10 +88,21 @@ impl Failure {
             Self::BadRequest(detail) => detail.clone(),
             Self::RangeNotSatisfiable => "The part asked for lies beyond the end.".to_owned(),
             Self::Busy => "Several clips are being made at the moment. Try again in a minute.".to_owned(),
+            Self::Away => {
+                "The place where older recordings are kept does not answer. Try again in a few seconds."
+                    .to_owned()
+            }
             Self::Internal => {
                 "The fault is ours and has been recorded. Try again in a few minutes.".to_owned()
             }
         }
+    }
+}
+
+impl From<ArchiveError> for Failure {
+    fn from(error: ArchiveError) -> Self {
+        tracing::warn!(%error, "media could not be read");
+        Self::Away
     }
 }
 
@@ -122,7 +146,11 @@ pub async fn explain(State(state): State<AppState>, request: Request, next: Next
     let for_programs = request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;
     let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
-    if for_programs { problem(&failure) } else { page(&state, &failure).await }
+    let mut response = if for_programs { problem(&failure) } else { page(&state, &failure).await };
+    if let Some(seconds) = failure.retry_after_s() {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 fn problem(failure: &Failure) -> Response {

@@ -17,6 +17,7 @@ mod record;
 mod recordings;
 mod state;
 mod views;
+mod watchable;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,11 @@
 //! The media origin: playlists and what is close to now from memory, older segment files in large blocks.
 
+use std::{
+    fs,
+    io::{self, ErrorKind, Read, Seek, SeekFrom},
+    ops,
+};
+
 use axum::{
     body::{Body, Bytes},
     extract::{Path, Query, State},
@@ -10,10 +16,7 @@ use futures_util::stream;
 use moothall_core::MeetingId;
 use moothall_ingest::Rendition;
 use serde::Deserialize;
-use tokio::{
-    fs::File,
-    io::{AsyncReadExt, AsyncSeekExt},
-};
+use tokio::{fs::File, io::AsyncReadExt};
 
 use crate::{
     failure::{Failure, Result},
@@ -22,8 +25,11 @@ use crate::{
     state::AppState,
 };
 
-/// Serving reads of 256 kB costs a quarter less than reads of 64 kB; larger ones gain nothing more.
+/// Of a file that is too large to be read at once. Serving reads of 256 kB costs a quarter less than reads of
+/// 64 kB; larger ones gain nothing more.
 const BLOCK_BYTES: usize = 256 * 1024;
+/// Read at once, a segment costs half of what it does in blocks, and nearly every one is smaller than this.
+const MOST_AT_ONCE: u64 = 4 << 20;
 const PLAYLIST_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
 /// A segment lasts two seconds: a playlist that is older may lack one.
 const PLAYLIST_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=1");
@@ -31,8 +37,7 @@ const PLAYLIST_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=1"
 /// The meeting, if the public may watch it.
 async fn watchable(state: &AppState, meeting: &str) -> Result<MeetingId> {
     let id: MeetingId = meeting.parse().map_err(|_| Failure::NotFound)?;
-    let meeting = state.db.meeting(id).await?.ok_or(Failure::NotFound)?;
-    if meeting.state.is_public() { Ok(id) } else { Err(Failure::NotFound) }
+    if state.watchable.is_watchable(id).await? { Ok(id) } else { Err(Failure::NotFound) }
 }
 
 /// `/media/{meeting id}/master.m3u8`
@@ -69,7 +74,13 @@ pub async fn playlist(
         Some("YES" | "v2") => Playlist::Delta(rendition),
         _ => Playlist::Media(rendition),
     };
-    let awaited = directives.segment.map(|segment| Awaited { segment, part: directives.part });
+    let awaited = match (directives.segment, directives.part) {
+        (Some(segment), part) => Some(Awaited { segment, part }),
+        (None, None) => None,
+        (None, Some(_)) => {
+            return Err(Failure::BadRequest("A part has no number without that of its segment.".to_owned()));
+        }
+    };
     written(&state, id, playlist, awaited, &headers).await
 }
 
@@ -82,6 +93,10 @@ async fn written(
 ) -> Result<Response> {
     // Nothing is recorded yet, or nothing of that kind.
     let written = state.recordings.playlist(id, playlist, awaited).await?.map_err(|_| Failure::NotFound)?;
+    // While it was waited for, the meeting may have been withheld.
+    if awaited.is_some() && !state.watchable.is_watchable(id).await? {
+        return Err(Failure::NotFound);
+    }
     let mut answer = Response::builder()
         .header(header::CACHE_CONTROL, PLAYLIST_CACHE)
         .header(header::VARY, header::ACCEPT_ENCODING.as_str())
@@ -107,32 +122,105 @@ pub async fn segment(
 ) -> Result<Response> {
     let id = watchable(&state, &meeting).await?;
     let rendition = Rendition::from_folder(&folder).ok_or(Failure::NotFound)?;
-    let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
-    let read_range = |length| range.map_or(Ok(None), |range| Range::read(range, length));
-    let media_type = HeaderValue::from_static(match rendition {
-        Rendition::Audio => "audio/mp4",
-        Rendition::Video | Rendition::Video720 | Rendition::Video360 => "video/mp4",
-    });
-    match state.recordings.media(id, rendition, name).await? {
+    let asked = Asked::new(rendition, &name, &headers);
+    match state.recordings.media(id, rendition, name.clone()).await? {
         Media::Nothing => Err(Failure::NotFound),
         Media::Memory(bytes) => {
-            let length = bytes.len() as u64;
-            let range = read_range(length)?;
-            let part = range
-                .map_or(bytes.clone(), |Range { first, last }| bytes.slice(first as usize..=last as usize));
-            let answer = head(length, range, media_type);
-            Ok(answer.body(part.into())?)
+            let (head, range) = asked.head(bytes.len() as u64)?;
+            Ok(head.body(bytes.slice(range.start as usize..range.end as usize).into())?)
         }
         Media::File(path) => {
-            let file = match File::open(&path).await {
-                Ok(file) => file,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Failure::NotFound),
-                Err(error) => return Err(error.into()),
-            };
-            let length = file.metadata().await?.len();
-            send(file, length, read_range(length)?, media_type).await
+            let (asked, read) = tokio::task::spawn_blocking(move || {
+                let read = read(&path, &asked);
+                (asked, read)
+            })
+            .await?;
+            if let Some((head, body)) = read? {
+                return Ok(head.body(body)?);
+            }
+            let object = state.recordings.archived(id, rendition, &name).await?;
+            let object = object.ok_or(Failure::NotFound)?;
+            let (head, range) = asked.head(object.length())?;
+            Ok(head.body(Body::from_stream(object.read(range.start, range.end - range.start)))?)
         }
     }
+}
+
+/// What is asked for of a file.
+struct Asked {
+    media_type: HeaderValue,
+    name: String,
+    range: Option<HeaderValue>,
+    if_range: Option<HeaderValue>,
+    if_none_match: Option<HeaderValue>,
+}
+
+impl Asked {
+    fn new(rendition: Rendition, name: &str, headers: &HeaderMap) -> Self {
+        let media_type = HeaderValue::from_static(match rendition {
+            Rendition::Audio => "audio/mp4",
+            Rendition::Video | Rendition::Video720 | Rendition::Video360 => "video/mp4",
+        });
+        let header = |name| headers.get(name).cloned();
+        Self {
+            media_type,
+            name: name.to_owned(),
+            range: header(header::RANGE),
+            if_range: header(header::IF_RANGE),
+            if_none_match: header(header::IF_NONE_MATCH),
+        }
+    }
+
+    /// The head of the answer, and which bytes of the file follow it. A name is never given twice, so that
+    /// whatever has it may be kept for ever, and so that the name is a good tag.
+    fn head(&self, length: u64) -> Result<(response::Builder, ops::Range<u64>)> {
+        let tag = format!("\"{}-{length:x}\"", self.name);
+        let names = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains(&tag));
+        let answer =
+            Response::builder().header(header::CACHE_CONTROL, IMMUTABLE).header(header::ETAG, tag.as_str());
+        if self.if_none_match.as_ref().is_some_and(names) {
+            return Ok((answer.status(StatusCode::NOT_MODIFIED), 0..0));
+        }
+        let answer = answer
+            .header(header::CONTENT_TYPE, self.media_type.clone())
+            .header(header::ACCEPT_RANGES, "bytes");
+        // Of something else than the asker has a part of, a part would be of no use.
+        let range = self.range.as_ref().filter(|_| self.if_range.as_ref().is_none_or(names));
+        let range = range.and_then(|range| range.to_str().ok());
+        match range.map_or(Ok(None), |range| Range::read(range, length))? {
+            Some(Range { first, last }) => {
+                let answer = answer
+                    .status(StatusCode::PARTIAL_CONTENT)
+                    .header(header::CONTENT_RANGE, format!("bytes {first}-{last}/{length}"))
+                    .header(header::CONTENT_LENGTH, last - first + 1);
+                Ok((answer, first..last + 1))
+            }
+            None => Ok((answer.header(header::CONTENT_LENGTH, length), 0..length)),
+        }
+    }
+}
+
+/// The answer from a file on this disk; what was asked, where there is no such file. Blocks.
+fn read(path: &std::path::Path, asked: &Asked) -> Result<Option<(response::Builder, Body)>> {
+    let mut file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let (head, range) = asked.head(file.metadata()?.len())?;
+    if range.start > 0 {
+        file.seek(SeekFrom::Start(range.start))?;
+    }
+    let count = range.end - range.start;
+    if count > MOST_AT_ONCE {
+        return Ok(Some((head, blocks(File::from_std(file), count))));
+    }
+    let mut bytes = Vec::with_capacity(count as usize);
+    file.take(count).read_to_end(&mut bytes)?;
+    if (bytes.len() as u64) < count {
+        return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
+    }
+    Ok(Some((head, bytes.into())))
 }
 
 /// The bytes from the first to the last, both included.
@@ -165,35 +253,6 @@ impl Range {
         };
         if range.first < length { Ok(Some(range)) } else { Err(Failure::RangeNotSatisfiable) }
     }
-}
-
-/// A name is never given twice, so that whatever has it may be kept for ever.
-fn head(length: u64, range: Option<Range>, media_type: HeaderValue) -> response::Builder {
-    let answer = Response::builder()
-        .header(header::CONTENT_TYPE, media_type)
-        .header(header::CACHE_CONTROL, IMMUTABLE)
-        .header(header::ACCEPT_RANGES, "bytes");
-    match range {
-        Some(Range { first, last }) => answer
-            .status(StatusCode::PARTIAL_CONTENT)
-            .header(header::CONTENT_RANGE, format!("bytes {first}-{last}/{length}"))
-            .header(header::CONTENT_LENGTH, last - first + 1),
-        None => answer.header(header::CONTENT_LENGTH, length),
-    }
-}
-
-async fn send(
-    mut file: File,
-    length: u64,
-    range: Option<Range>,
-    media_type: HeaderValue,
-) -> Result<Response> {
-    let mut count = length;
-    if let Some(Range { first, last }) = range {
-        file.seek(std::io::SeekFrom::Start(first)).await?;
-        count = last - first + 1;
-    }
-    Ok(head(length, range, media_type).body(blocks(file, count))?)
 }
 
 fn blocks(file: File, count: u64) -> Body {

@@ -3,30 +3,36 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    io::{Read, Seek, SeekFrom, Write},
+    io::{ErrorKind, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::body::Bytes;
 use flate2::{Compression, write::GzEncoder};
+use futures_util::TryStreamExt;
+use moothall_archive::{Archive, ArchiveError, Object};
 use moothall_core::MeetingId;
 use moothall_ingest::{
-    Found, PlaylistError, Rendition, Timeline, TimelineError, delta_playlist, holds, master_playlist,
-    media_playlist,
+    Found, PlaylistError, Rendition, Timeline, TimelineError, delta_playlist, holds, is_too_far,
+    master_playlist, media_playlist,
 };
 use tokio::sync::watch;
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 /// How many recordings are kept in memory; a long one takes some megabytes.
 const MOST_TIMELINES: usize = 100;
-/// How often a journal is looked at while somebody waits for what comes next.
+/// How often a journal is looked at, however many ask: a tenth of a part.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
+/// How often a journal in the object store is looked at; that of a live recording is renewed every two minutes.
+const LOOK_AWAY_EVERY: Duration = Duration::from_secs(10);
+/// A store that did not answer is left alone for so long.
+const LEAVE_ALONE: Duration = Duration::from_secs(5);
 /// How long a player waits for a part or segment at most; recorders make some each second.
 const LONGEST_WAIT: Duration = Duration::from_secs(6);
 /// Media kept in memory for each live recording: about half a minute of a generous stream.
@@ -38,12 +44,19 @@ const MOST_RECENT_FILES: usize = 100;
 #[derive(Debug)]
 pub struct Recordings {
     media_dir: PathBuf,
+    /// Where recordings are that are not below `media_dir`.
+    archive: Option<Archive>,
     kept: Mutex<HashMap<MeetingId, Arc<Kept>>>,
 }
 
 #[derive(Debug)]
 struct Kept {
     timeline: Mutex<Timeline>,
+    looked_at: Mutex<Instant>,
+    /// Whether the journal is on this disk.
+    is_here: AtomicBool,
+    /// When the one in the object store was looked at, and how that went.
+    looked_away: tokio::sync::Mutex<Option<(Instant, Result<(), ArchiveError>)>>,
     /// Bytes of the journal that were read.
     read: watch::Sender<u64>,
     /// Whether the journal is looked at all the time, by one task.
@@ -87,6 +100,7 @@ pub struct Written {
 #[derive(Debug)]
 pub enum Media {
     Memory(Bytes),
+    /// On this disk, unless it is in the object store only.
     File(PathBuf),
     Nothing,
 }
@@ -97,8 +111,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Recordings {
-    pub fn new(media_dir: PathBuf) -> Self {
-        Self { media_dir, kept: Mutex::default() }
+    pub fn new(media_dir: PathBuf, archive: Option<Archive>) -> Self {
+        Self { media_dir, archive, kept: Mutex::default() }
     }
 
     /// The recording as it is now.
@@ -120,9 +134,17 @@ impl Recordings {
         if let (Playlist::Media(rendition) | Playlist::Delta(rendition), Some(Awaited { segment, part })) =
             (playlist, awaited)
         {
+            if is_too_far(&lock(&kept.timeline), rendition, segment, part) {
+                return Err(Failure::BadRequest(
+                    "The segment or part asked for is too far ahead: load the playlist anew.".to_owned(),
+                ));
+            }
             let is_there =
                 |timeline: &Timeline| timeline.is_finished() || holds(timeline, rendition, segment, part);
             kept.wait_for(is_there).await?;
+        }
+        if let Some(written) = kept.written(playlist) {
+            return Ok(Ok(written));
         }
         Ok(tokio::task::spawn_blocking(move || kept.write(playlist)).await?)
     }
@@ -142,7 +164,7 @@ impl Recordings {
         match found {
             Found::Whole(path) => Ok(Media::File(path)),
             Found::Piece { path, offset, bytes } => {
-                let bytes = tokio::task::spawn_blocking(move || read(&path, offset, bytes)).await??;
+                let bytes = self.piece(meeting, rendition, path, offset, bytes).await?;
                 lock(&kept.recent).keep(rendition, name, bytes.clone());
                 Ok(Media::Memory(bytes))
             }
@@ -150,11 +172,55 @@ impl Recordings {
         }
     }
 
+    /// So much of a file.
+    async fn piece(
+        &self,
+        meeting: MeetingId,
+        rendition: Rendition,
+        path: PathBuf,
+        offset: u64,
+        bytes: u64,
+    ) -> Result<Bytes> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        match tokio::task::spawn_blocking(move || read(&path, offset, bytes)).await? {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            read => return Ok(read?),
+        }
+        let object = self.archived(meeting, rendition, &name).await?.ok_or(Failure::NotFound)?;
+        let pieces: Vec<Bytes> = object.read(offset, bytes).try_collect().await?;
+        Ok(pieces.concat().into())
+    }
+
+    /// A media file in the object store, if the journal tells of it: nobody can have the store asked for
+    /// names that are made up.
+    pub async fn archived(
+        &self,
+        meeting: MeetingId,
+        rendition: Rendition,
+        name: &str,
+    ) -> Result<Option<Object>> {
+        let Some(archive) = &self.archive else { return Ok(None) };
+        let kept = self.kept(meeting).await?;
+        if !lock(&kept.timeline).tells_of(rendition, name) {
+            return Ok(None);
+        }
+        Ok(archive.open(&Archive::name(meeting, &format!("{}/{name}", rendition.folder()))).await?)
+    }
+
     /// The recording, its journal read to the end.
     async fn kept(&self, meeting: MeetingId) -> Result<Arc<Kept>> {
+        let kept = self.kept_here(meeting).await?;
+        if let Some(archive) = self.archive.as_ref().filter(|_| !kept.is_here.load(Ordering::SeqCst)) {
+            kept.read_on_away(archive, meeting).await?;
+        }
+        Ok(kept)
+    }
+
+    /// By its journal on this disk.
+    async fn kept_here(&self, meeting: MeetingId) -> Result<Arc<Kept>> {
         let known = lock(&self.kept).get(&meeting).cloned();
         if let Some(kept) = &known
-            && kept.watched.load(Ordering::SeqCst)
+            && (kept.watched.load(Ordering::SeqCst) || !kept.is_old())
         {
             return Ok(Arc::clone(kept));
         }
@@ -177,19 +243,68 @@ impl Recordings {
 impl Kept {
     fn open(dir: &Path) -> Result<Self, TimelineError> {
         let timeline = Timeline::open(dir)?;
-        let read = watch::Sender::new(timeline.journal_bytes());
-        let (timeline, written, recent) = (Mutex::new(timeline), Mutex::default(), Mutex::default());
-        Ok(Self { timeline, read, watched: AtomicBool::new(false), written, recent })
+        Ok(Self {
+            looked_at: Mutex::new(Instant::now()),
+            is_here: AtomicBool::new(timeline.journal_bytes() > 0),
+            looked_away: tokio::sync::Mutex::default(),
+            read: watch::Sender::new(timeline.journal_bytes()),
+            timeline: Mutex::new(timeline),
+            watched: AtomicBool::new(false),
+            written: Mutex::default(),
+            recent: Mutex::default(),
+        })
+    }
+
+    /// Whether it is time to look at the journal: only the first who asks is told so.
+    fn is_old(&self) -> bool {
+        let mut looked_at = lock(&self.looked_at);
+        let is_old = looked_at.elapsed() >= LOOK_EVERY;
+        if is_old {
+            *looked_at = Instant::now();
+        }
+        is_old
     }
 
     /// Blocks.
     fn refresh(&self) -> Result<(), TimelineError> {
         let mut timeline = lock(&self.timeline);
         timeline.refresh()?;
+        self.is_here.store(timeline.is_on_disk(), Ordering::SeqCst);
+        self.tell(timeline);
+        Ok(())
+    }
+
+    fn tell(&self, timeline: MutexGuard<'_, Timeline>) {
         let bytes = timeline.journal_bytes();
         drop(timeline);
         self.read.send_if_modified(|read| std::mem::replace(read, bytes) != bytes);
-        Ok(())
+    }
+
+    /// Reads the journal in the object store, where this disk has none; one does it for all who ask.
+    async fn read_on_away(&self, archive: &Archive, meeting: MeetingId) -> Result<()> {
+        let mut looked = self.looked_away.lock().await;
+        match &*looked {
+            Some((at, Ok(()))) if at.elapsed() < LOOK_AWAY_EVERY => return Ok(()),
+            Some((at, Err(error))) if at.elapsed() < LEAVE_ALONE => return self.unless_known(error),
+            _ => {}
+        }
+        let known_bytes = lock(&self.timeline).journal_bytes();
+        let journal = archive.get_from(&Archive::journal_name(meeting), known_bytes).await;
+        *looked = Some((Instant::now(), journal.as_ref().map(drop).map_err(Clone::clone)));
+        match journal {
+            Ok(journal) => {
+                let mut timeline = lock(&self.timeline);
+                timeline.read_on(&journal.unwrap_or_default())?;
+                self.tell(timeline);
+                Ok(())
+            }
+            Err(error) => self.unless_known(&error),
+        }
+    }
+
+    /// What was read before is better than nothing.
+    fn unless_known(&self, error: &ArchiveError) -> Result<()> {
+        if lock(&self.timeline).journal_bytes() > 0 { Ok(()) } else { Err(error.clone().into()) }
     }
 
     /// Until the recording is as wished, at most [`LONGEST_WAIT`].
@@ -227,14 +342,19 @@ impl Kept {
         }
     }
 
-    /// The playlist from what is read of the journal; from memory if that has not grown. Blocks.
+    /// The playlist from memory, if the journal has not grown since it was written.
+    fn written(&self, playlist: Playlist) -> Option<Written> {
+        let read = *self.read.borrow();
+        let written = lock(&self.written);
+        written.get(&playlist).filter(|(of, _)| *of == read).map(|(_, written)| written.clone())
+    }
+
+    /// The playlist from what is read of the journal. Blocks.
     fn write(&self, playlist: Playlist) -> Result<Written, PlaylistError> {
         let timeline = lock(&self.timeline);
         let read = timeline.journal_bytes();
-        if let Some((of, written)) = lock(&self.written).get(&playlist)
-            && *of == read
-        {
-            return Ok(written.clone());
+        if let Some(written) = self.written(playlist) {
+            return Ok(written);
         }
         let text = match playlist {
             Playlist::Master => master_playlist(&timeline),

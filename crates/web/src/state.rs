@@ -3,11 +3,12 @@ use std::{
     sync::Arc,
 };
 
+use moothall_archive::Archive;
 use moothall_core::{Clock, MeetingState};
 use moothall_search::Index;
 use moothall_store::{Db, ExemptSpan, Meeting, StoreError};
 
-use crate::{clips::Places, recordings::Recordings, views::Site};
+use crate::{clips::Places, recordings::Recordings, views::Site, watchable::Watchable};
 
 /// What every handler works with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -15,7 +16,9 @@ pub struct AppState {
     pub(crate) db: Db,
     pub(crate) index: Arc<Index>,
     pub(crate) media_dir: Arc<Path>,
+    pub(crate) archive: Option<Archive>,
     pub(crate) recordings: Arc<Recordings>,
+    pub(crate) watchable: Arc<Watchable>,
     pub(crate) clips: Places,
     pub(crate) clock: Clock,
 }
@@ -24,13 +27,22 @@ impl AppState {
     /// `media_dir` holds one folder per meeting, named by the meeting's id.
     pub fn new(db: Db, index: Arc<Index>, media_dir: PathBuf, clock: Clock) -> Self {
         Self {
+            watchable: Arc::new(Watchable::new(db.clone())),
             db,
             index,
             media_dir: media_dir.as_path().into(),
-            recordings: Arc::new(Recordings::new(media_dir)),
+            archive: None,
+            recordings: Arc::new(Recordings::new(media_dir, None)),
             clips: Places::default(),
             clock,
         }
+    }
+
+    /// What is not in `media_dir` is read from there.
+    #[must_use]
+    pub fn with_archive(self, archive: Option<Archive>) -> Self {
+        let recordings = Arc::new(Recordings::new(self.media_dir.to_path_buf(), archive.clone()));
+        Self { archive, recordings, ..self }
     }
 
     /// The private session that the public is told of; one that is over is told by the gap it left.

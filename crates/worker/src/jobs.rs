@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Result;
+use moothall_archive::Archive;
 use moothall_core::Clock;
 use moothall_store::{ClaimedJob, Db, JobKind, StoreError};
 use tokio::sync::watch;
@@ -19,6 +20,8 @@ pub struct Worker {
     pub db: Db,
     pub clock: Clock,
     pub media_dir: PathBuf,
+    /// Where recordings are that are not on this disk.
+    pub archive: Option<Archive>,
     pub speech: Arc<Speech>,
     /// Shown beside the jobs it holds.
     pub name: String,
@@ -61,13 +64,14 @@ impl Worker {
 
     /// Does the job, with signs of life beside it.
     async fn attempt(&self, job: &ClaimedJob) -> Result<()> {
+        let archive = self.archive.as_ref();
         let work = async {
             match job.kind {
                 JobKind::Transcribe => {
                     let speech = self.speech.clone();
-                    transcribe::run(&self.db, self.media_dir.clone(), &self.clock, speech, job).await
+                    transcribe::run(&self.db, &self.media_dir, archive, &self.clock, speech, job).await
                 }
-                JobKind::Preview => preview::run(&self.db, &self.media_dir, &self.clock, job).await,
+                JobKind::Preview => preview::run(&self.db, &self.media_dir, archive, &self.clock, job).await,
             }
         };
         tokio::pin!(work);

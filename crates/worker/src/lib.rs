@@ -18,20 +18,40 @@ mod recorders;
 mod rooms;
 mod transcribe;
 mod turns;
+mod upload;
+mod uploader;
 mod waiting;
 
 use std::path::{Path, PathBuf};
 
+use moothall_archive::Archive;
 use moothall_core::MeetingId;
+use moothall_ingest::{Timeline, TimelineError};
 
 pub use indexer::Indexer;
 pub use jobs::Worker;
 pub use recorders::Recorders;
 pub use transcribe::Speech;
+pub use uploader::Uploader;
 
 /// Where the recording of a meeting lies below the folder of all media.
 pub fn recording_dir(media_dir: &Path, meeting: MeetingId) -> PathBuf {
     media_dir.join(meeting.to_string())
+}
+
+/// The recording of a meeting, and whether it is on this disk. Otherwise it is in the object store, as far as
+/// it was copied there.
+async fn timeline(
+    media_dir: &Path,
+    archive: Option<&Archive>,
+    meeting: MeetingId,
+) -> Result<(Timeline, bool), TimelineError> {
+    let dir = recording_dir(media_dir, meeting);
+    let timeline = match archive {
+        Some(archive) => archive.timeline(&dir, meeting).await?,
+        None => Timeline::open(&dir)?,
+    };
+    Ok((timeline, archive.is_none() || dir.join("journal.jsonl").exists()))
 }
 
 /// Live goes before new, new before backlog.

@@ -2,19 +2,20 @@
 //! time, and commits each slice's captions together with the cursor.
 
 use std::{
-    path::PathBuf,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result};
 use chrono::TimeDelta;
+use moothall_archive::Archive;
 use moothall_core::{Caption, CaptionId, Clock, MediaTime};
 use moothall_ingest::{Timeline, read_audio};
 use moothall_store::{ClaimedJob, Db, Meeting, Recording};
 use moothall_transcribe::{Mode, Models, Options, Transcriber};
 
 use crate::{
-    recording_dir,
+    timeline,
     turns::{Spoken, gather},
 };
 
@@ -52,6 +53,10 @@ impl Speech {
     }
 }
 
+/// How long to wait for more in the object store, where the journal of a recording that goes on is renewed every
+/// two minutes.
+const WAIT_FOR_UPLOAD: TimeDelta = TimeDelta::seconds(30);
+
 /// What one slice gave.
 struct Slice {
     captions: Vec<Caption>,
@@ -65,7 +70,8 @@ struct Slice {
 /// Works through one slice. The job is put back while there is more to come, and ends with the recording.
 pub async fn run(
     db: &Db,
-    media_dir: PathBuf,
+    media_dir: &Path,
+    archive: Option<&Archive>,
     clock: &Clock,
     speech: Arc<Speech>,
     job: &ClaimedJob,
@@ -75,10 +81,10 @@ pub async fn run(
     let marks = db.speaker_marks(meeting.id).await?;
     let breaks = marks.iter().map(|mark| MediaTime::from_ms(mark.at_ms)).collect();
     let from = recording.transcribed_ms;
+    let (timeline, is_here) = timeline(media_dir, archive, meeting.id).await?;
     let slice = {
         let (recording, language) = (recording.clone(), meeting.language.clone());
-        tokio::task::spawn_blocking(move || slice(&media_dir, &recording, &speech, language, breaks))
-            .await??
+        tokio::task::spawn_blocking(move || slice(&timeline, &recording, &speech, language, breaks)).await??
     };
 
     let now = clock.now();
@@ -98,9 +104,13 @@ pub async fn run(
     if slice.is_end {
         tx.finish_job(job).await?;
     } else {
-        let more_is_there =
-            slice.position.ms() > from && slice.position.ms() + SLICE_MS < recording.duration_ms;
-        let run_after = if recording.finished || more_is_there { now } else { now + WAIT_FOR_MORE };
+        let goes_on = slice.position.ms() > from;
+        let more_is_there = slice.position.ms() + SLICE_MS < recording.duration_ms;
+        let run_after = match (goes_on && (recording.finished || more_is_there), is_here) {
+            (true, _) => now,
+            (false, true) => now + WAIT_FOR_MORE,
+            (false, false) => now + WAIT_FOR_UPLOAD,
+        };
         tx.put_back_job(job, run_after).await?;
     }
     tx.commit().await?;
@@ -109,16 +119,17 @@ pub async fn run(
 }
 
 fn slice(
-    media_dir: &std::path::Path,
+    timeline: &Timeline,
     recording: &Recording,
     speech: &Speech,
     language: Option<String>,
     breaks: Vec<MediaTime>,
 ) -> Result<Slice> {
     let from = MediaTime::from_ms(recording.transcribed_ms);
-    let timeline = Timeline::open(&recording_dir(media_dir, recording.meeting_id))?;
-    let pieces = read_audio(&timeline, from, SLICE_MS)?;
-    let is_over = recording.finished || timeline.is_finished();
+    let pieces = read_audio(timeline, from, SLICE_MS)?;
+    // What is in the object store may be behind what the database knows.
+    let is_over =
+        recording.finished && timeline.duration().ms() >= recording.duration_ms || timeline.is_finished();
     let (mut captions, mut position) = (Vec::new(), from);
     let mut found_language = None;
     let length_ms: i64 = pieces.iter().map(|piece| piece.end() - piece.start).sum();

@@ -22,6 +22,7 @@ mod network;
 mod on_time;
 mod private;
 mod rooms;
+mod storage;
 mod viewers;
 mod watching;
 mod workers;

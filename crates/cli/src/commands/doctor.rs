@@ -13,6 +13,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
         ("media", plugins()),
         ("PDF", pdftotext()),
         ("storage", storage(&settings.data)),
+        ("archive", block_on(async { Ok(archive(settings).await) })?),
         ("database", block_on(async { Ok(database(settings).await) })?),
         ("port", port(settings)),
     ];
@@ -65,6 +66,16 @@ fn storage(data: &Path) -> Check {
         .and_then(|()| fs::remove_file(&probe))
         .map(|()| format!("{} can be written", data.display()))
         .map_err(|error| format!("{}: {error}; give another --data, or change its owner", data.display()))
+}
+
+async fn archive(settings: &Settings) -> Check {
+    let Some(archive) = settings.archive().map_err(|error| format!("{error:#}"))? else {
+        return Ok("no object store is configured: media stay on this disk".to_owned());
+    };
+    match archive.probe().await {
+        Ok(()) => Ok(format!("{} can be written, read, listed and cleaned", archive.shown())),
+        Err(error) => Err(format!("{}: {error}", archive.shown())),
+    }
 }
 
 async fn database(settings: &Settings) -> Check {

@@ -16,7 +16,7 @@ const JOURNAL: &str = r#"{"line":"journal","version":1}
 
 fn read(bytes: &[u8]) -> Result<Timeline, TimelineError> {
     let mut timeline = Timeline::empty(Path::new("recording"));
-    timeline.take_in(bytes).map(|()| timeline)
+    timeline.read_on(bytes).map(|()| timeline)
 }
 
 #[test]
@@ -78,7 +78,7 @@ proptest! {
         // And reading on from there comes to the same as reading at once.
         let mut grown = part;
         let from = grown.journal_bytes as usize;
-        grown.take_in(&JOURNAL.as_bytes()[from..]).unwrap();
+        grown.read_on(&JOURNAL.as_bytes()[from..]).unwrap();
         prop_assert_eq!(grown, whole);
     }
 

@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use axum::{
     body::Body,
     http::{Request, StatusCode, header},
 };
+use moothall_core::MeetingState;
 
-use super::scene::Town;
+use super::scene::{Answer, Town};
 
 #[tokio::test]
 async fn playlists_lead_to_segments() {
@@ -37,13 +40,65 @@ async fn a_recording_that_grows_is_read_on() {
     let playlist = format!("/media/{}/a/index.m3u8", town.meeting.id);
     for (count, segments) in [(0, None), (6, Some(2)), (8, Some(2)), (9, Some(3))] {
         std::fs::write(&journal, lines[..count].concat()).unwrap();
-        let answer = town.get(&playlist).await;
-        match segments {
-            None => assert_eq!(answer.status, StatusCode::NOT_FOUND),
-            Some(segments) => assert_eq!(answer.text().matches("#EXTINF").count(), segments, "{count} lines"),
-        }
-        assert_eq!(answer.text().contains("#EXT-X-ENDLIST"), count == lines.len());
+        let is_as_written = |answer: &Answer| match segments {
+            None => answer.status == StatusCode::NOT_FOUND,
+            Some(segments) => {
+                answer.text().matches("#EXTINF").count() == segments
+                    && answer.text().contains("#EXT-X-ENDLIST") == (count == lines.len())
+            }
+        };
+        until(&town, &playlist, is_as_written).await;
     }
+}
+
+/// Asks again and again until the answer is as wished: what is known is some moments old.
+async fn until(town: &Town, address: &str, is_as_wished: impl Fn(&Answer) -> bool) {
+    for _ in 0..500 {
+        if is_as_wished(&town.get(address).await) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("in vain: {}", town.get(address).await.text());
+}
+
+#[tokio::test]
+async fn what_is_withheld_is_out_of_sight_and_comes_back() {
+    let town = Town::build().await;
+    let media = format!("/media/{}", town.meeting.id);
+    let (published, withheld) = (MeetingState::Published, MeetingState::Withheld);
+    for (from, to, status) in
+        [(published, withheld, StatusCode::NOT_FOUND), (withheld, published, StatusCode::OK)]
+    {
+        assert_ne!(town.get(&format!("{media}/a/1-0.m4s")).await.status, status);
+        let mut tx = town.test_db.db.begin().await.unwrap();
+        assert!(tx.set_meeting_state(town.meeting.id, from, to).await.unwrap());
+        tx.commit().await.unwrap();
+        for file in ["a/1-0.m4s", "a/index.m3u8", "master.m3u8", "poster.jpg"] {
+            until(&town, &format!("{media}/{file}"), |answer| answer.status == status).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_segment_is_not_sent_to_who_has_it() {
+    let town = Town::build().await;
+    let address = format!("/media/{}/a/1-0.m4s", town.meeting.id);
+    let tag = town.get(&address).await.header(header::ETAG).to_owned();
+    assert!(!tag.is_empty());
+    let ask = |headers: &[(header::HeaderName, &str)]| {
+        let request = headers
+            .iter()
+            .fold(Request::get(&address), |request, (name, value)| request.header(name, *value));
+        town.send(request.body(Body::empty()).unwrap())
+    };
+    let known = ask(&[(header::IF_NONE_MATCH, &tag)]).await;
+    assert_eq!((known.status, known.bytes.len()), (StatusCode::NOT_MODIFIED, 0));
+    assert_eq!(known.header(header::ETAG), tag);
+    let part = ask(&[(header::RANGE, "bytes=0-9"), (header::IF_RANGE, &tag)]).await;
+    assert_eq!((part.status, part.bytes.len()), (StatusCode::PARTIAL_CONTENT, 10));
+    let whole = ask(&[(header::RANGE, "bytes=0-9"), (header::IF_RANGE, "\"another\"")]).await;
+    assert_eq!((whole.status, whole.bytes.len()), (StatusCode::OK, 1_000));
 }
 
 #[tokio::test]
@@ -102,6 +157,14 @@ async fn parts_are_played_before_their_segment_is_whole() {
     assert_eq!(town.get(&format!("{folder}/{segment}")).await.status, StatusCode::NOT_FOUND, "not whole yet");
 
     let closed = playlist.matches("#EXTINF").count();
+    for lost in [
+        "_HLS_part=0".to_owned(),
+        format!("_HLS_msn={}", closed + 2),
+        format!("_HLS_msn={closed}&_HLS_part=50"),
+    ] {
+        let answer = town.get(&format!("{folder}/index.m3u8?{lost}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{lost}");
+    }
     let awaited = format!("{folder}/index.m3u8?_HLS_msn={closed}");
     let (answer, ()) = tokio::join!(town.get(&awaited), async {
         tokio::task::yield_now().await;
@@ -114,6 +177,8 @@ async fn parts_are_played_before_their_segment_is_whole() {
         "it came before the segment was whole: {answer}"
     );
     assert_eq!(town.get(&format!("{folder}/{segment}")).await.status, StatusCode::OK);
+    let beyond_the_end = town.get(&format!("{folder}/index.m3u8?_HLS_msn=1000")).await;
+    assert_eq!(beyond_the_end.status, StatusCode::OK, "nothing more comes");
     let nonsense = town.get(&format!("{folder}/index.m3u8?_HLS_msn=soon")).await;
     assert_eq!(nonsense.status, StatusCode::BAD_REQUEST);
 }
