@@ -1,5 +1,7 @@
 //! Configuration: `moothall.toml`, overridden by `MOOTHALL_*` variables, overridden by flags.
 
+mod alerts;
+
 use std::{
     env, fs, io,
     net::SocketAddr,
@@ -8,9 +10,13 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use moothall_core::health::Thresholds;
 use moothall_store::{Db, Secrets};
 use moothall_transcribe::{Mode, Models};
+use moothall_worker::AlertSettings;
 use serde::Deserialize;
+
+use self::alerts::AlertsFile;
 
 const FILE: &str = "moothall.toml";
 /// The installation's key in base64. No flag and no file: others would see it there.
@@ -57,6 +63,7 @@ struct ConfigFile {
     mode: Option<ModeArg>,
     listen: Option<SocketAddr>,
     private_network: Option<bool>,
+    alerts: Option<AlertsFile>,
 }
 
 /// What holds, after file, variables and flags.
@@ -71,6 +78,7 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// Whether sources may be called that are in the private network. From the file, until `serve` has its say.
     pub private_network: bool,
+    alerts: AlertsFile,
 }
 
 impl Settings {
@@ -94,6 +102,7 @@ impl Settings {
             },
             listen: file.listen,
             private_network: file.private_network.unwrap_or(false),
+            alerts: file.alerts.unwrap_or_default(),
             data,
         })
     }
@@ -108,6 +117,16 @@ impl Settings {
 
     pub fn models(&self) -> Models {
         Models::new(&self.models)
+    }
+
+    /// Whom to tell when something is wrong in a chamber.
+    pub fn alerts(&self) -> Result<AlertSettings> {
+        self.alerts.settings(self.private_network)
+    }
+
+    /// From when on something is called wrong in a chamber.
+    pub fn thresholds(&self) -> &Thresholds {
+        &self.alerts.thresholds
     }
 
     /// What seals and opens the keys of rooms.
@@ -165,5 +184,34 @@ mod tests {
     fn an_unknown_key_is_an_error_that_names_it() {
         let error = format!("{:#}", load("modle = 'base'").unwrap_err());
         assert!(error.contains("modle") && error.contains("moothall.toml"), "{error}");
+    }
+
+    #[test]
+    fn alerts_are_read_and_half_of_a_target_is_none() {
+        let settings = load(
+            "[alerts]\nemail = ['av@ambleford.example']\nfrom = 'Moothall <moothall@ambleford.example>'\n\
+             smtp = 'smtps://me:the-heron-walks@mail.example'\nwebhook = 'https://chat.example/hook/heron'\n\
+             webhook_secret = 'the-heron-walks'\n[alerts.thresholds]\nsilence_s = 7\nsilence_dbfs = -50.5",
+        )
+        .unwrap();
+        assert_eq!(settings.thresholds().silence_s, 7);
+        assert_eq!(settings.thresholds().frozen_s, Thresholds::default().frozen_s);
+        let alerts = settings.alerts().unwrap();
+        assert_eq!(alerts.targets().len(), 2);
+        assert!(!format!("{settings:?} {alerts:?}").contains("heron"), "{alerts:?}");
+        assert!(load("").unwrap().alerts().unwrap().targets().is_empty());
+
+        for (text, lacking) in [
+            ("email = ['av@ambleford.example']", "smtp"),
+            ("email = ['av@ambleford.example']\nsmtp = 'smtp://mail.example'", "from"),
+            ("email = ['av']\nsmtp = 'smtp://mail.example'\nfrom = 'me@ambleford.example'", "av"),
+            ("email = ['a@b.example']\nsmtp = 'mail.example'\nfrom = 'me@b.example'", "smtps://"),
+            ("webhook = 'https://chat.example'", "webhook_secret"),
+            ("webhook = 'chat.example'\nwebhook_secret = 'the-heron-walks'", "https://"),
+        ] {
+            let error = load(&format!("[alerts]\n{text}")).unwrap().alerts().unwrap_err();
+            assert!(format!("{error:#}").contains(lacking), "{text}: {error:#}");
+        }
+        assert!(load("[alerts.thresholds]\nsilence = 7").is_err());
     }
 }

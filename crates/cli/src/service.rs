@@ -8,7 +8,7 @@ use moothall_core::Clock;
 use moothall_search::Index;
 use moothall_store::Db;
 use moothall_web::AppState;
-use moothall_worker::{Indexer, Recorders, Speech, Worker};
+use moothall_worker::{Alerts, HealthSettings, Indexer, Recorders, Speech, Worker};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -25,7 +25,7 @@ pub enum Role {
     Web,
     /// Live recorders
     Record,
-    /// Transcription
+    /// Transcription and alerts
     Work,
 }
 
@@ -81,6 +81,10 @@ impl Service {
                 media_dir: settings.media_dir(),
                 secrets: settings.secrets()?,
                 private_network: settings.private_network,
+                health: HealthSettings {
+                    thresholds: settings.thresholds().clone(),
+                    targets: settings.alerts()?.targets(),
+                },
             };
             let stopped = stopped.clone();
             tasks.spawn(async move {
@@ -96,6 +100,13 @@ impl Service {
                 speech: Arc::new(Speech::new(settings.models(), &settings.model, settings.mode)),
                 name: format!("process {}", std::process::id()),
             };
+            let alerts =
+                Alerts { db: db.clone(), clock: clock.clone(), settings: Arc::new(settings.alerts()?) };
+            let alert_until = stopped.clone();
+            tasks.spawn(async move {
+                alerts.run(alert_until).await;
+                Ok(())
+            });
             tasks.spawn(async move {
                 worker.run(stopped).await;
                 Ok(())

@@ -71,4 +71,8 @@ ids! {
     UserId,
     /// One piece of background work.
     JobId,
+    /// Something that was wrong in a chamber for a while.
+    FindingId,
+    /// One message that somebody is told of a finding by.
+    AlertId,
 }

@@ -7,6 +7,7 @@ mod caption;
 mod clock;
 mod evidence;
 pub mod formats;
+pub mod health;
 mod id;
 mod media_time;
 mod meeting_state;
@@ -18,8 +19,8 @@ pub use caption::{Caption, Word};
 pub use clock::Clock;
 pub use evidence::{Evidence, UnknownEvidence};
 pub use id::{
-    AgendaItemId, CaptionId, CommitteeId, CouncilId, DocumentId, JobId, MeetingId, PersonId, RecordingId,
-    RoomId, SpanId, SpeakerId, TurnId, UserId,
+    AgendaItemId, AlertId, CaptionId, CommitteeId, CouncilId, DocumentId, FindingId, JobId, MeetingId,
+    PersonId, RecordingId, RoomId, SpanId, SpeakerId, TurnId, UserId,
 };
 pub use media_time::{MediaTime, MediaTimeError};
 pub use meeting_state::{MeetingState, StateError};

@@ -1,7 +1,10 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::{
+    hmac,
+    rand::{SecureRandom, SystemRandom},
+};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -52,6 +55,13 @@ impl Secret {
         format!("{:x}", Sha256::digest(&self.0))
     }
 
+    /// Proof for whoever shares the secret that a message is from its holder: HMAC-SHA256 (RFC 2104) in lower-case
+    /// hexadecimal digits.
+    pub fn signature(&self, message: &[u8]) -> String {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, self.0.as_bytes()), message);
+        tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Whether this is the secret that `sha256` was kept of. How long it takes tells nothing of either.
     pub fn is_of(&self, sha256: &str) -> bool {
         self.sha256().as_bytes().ct_eq(sha256.as_bytes()).into()
@@ -92,6 +102,15 @@ mod tests {
         assert!(!key.is_of(""));
         // FIPS 180-2, appendix B.1.
         assert!(Secret::new("abc").is_of("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+    }
+
+    #[test]
+    fn a_message_is_signed_as_others_check_it() {
+        // RFC 4231, test case 2.
+        assert_eq!(
+            Secret::new("Jefe").signature(b"what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use moothall_core::{Clock, MediaTime};
 
 use crate::{
     journal::Rendition,
+    meter::Meter,
     record::RecordError,
     recording::Inner,
     timeline::Format,
@@ -97,6 +98,7 @@ pub(crate) struct Shared {
     pub writer: Mutex<Writer>,
     pub events: Sender<Event>,
     pub base: Mutex<Base>,
+    pub meter: Option<Meter>,
 }
 
 /// How this connection's running time becomes media time.
@@ -144,6 +146,9 @@ impl Shared {
         let drift_us = running_us.saturating_sub(*first_us).saturating_sub(passed_us);
         if drift_us.abs() > MAX_DRIFT_US {
             return Err(RecordError::Drift { drift_s: drift_us / 1_000_000 });
+        }
+        if let Some(meter) = &self.meter {
+            meter.drifts(drift_us);
         }
         Ok(())
     }
@@ -224,6 +229,9 @@ pub(crate) fn add(
             Some(running_us) if running_us < 0 => gst::PadProbeReturn::Handled,
             _ => gst::PadProbeReturn::Ok,
         });
+    }
+    if let Some(meter) = &shared.meter {
+        meter.watch(&mux_pad, rendition);
     }
     take_out(sink, &mux_pad, rendition, !parsed, shared)?;
 

@@ -54,6 +54,8 @@ impl Input {
 /// Stopped when dropped.
 pub(crate) struct Connection {
     pub pipeline: gst::Pipeline,
+    /// The first of the elements.
+    pub source: Option<gst::Element>,
     branches: Branches,
     /// Dropped after the pipeline is stopped, which lets go of a thread that waits for room in it.
     _attendant: Option<Attendant>,
@@ -96,7 +98,7 @@ impl Connection {
                 _ => streams.take_from(splitter),
             }
         }
-        Ok(Self { pipeline, branches, _attendant: attendant })
+        Ok(Self { pipeline, source: elements.into_iter().next(), branches, _attendant: attendant })
     }
 
     /// Tells every branch that nothing more comes, so that the muxers give what they hold; gives how many
@@ -314,7 +316,7 @@ mod tests {
         let writer = Mutex::new(Writer::new(recording.inner.timeline(), clock.now()));
         let base = Mutex::new(Base::File(chrono::DateTime::UNIX_EPOCH));
         let recording = Arc::clone(&recording.inner);
-        let shared = Arc::new(Shared { clock, recording, writer, events, base });
+        let shared = Arc::new(Shared { clock, recording, writer, events, base, meter: None });
         let connection = Connection::new(&Source::File(file), Reach::Public, &shared).unwrap();
         connection.pipeline.set_state(gst::State::Playing).unwrap();
         connection.pipeline.bus().unwrap().timed_pop_filtered(wait, &ends).unwrap();

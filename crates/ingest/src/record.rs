@@ -17,6 +17,7 @@ use moothall_core::{Clock, MediaTime};
 use crate::{
     branch::{Base, Shared},
     journal::Rendition,
+    meter::Meter,
     pipeline::Connection,
     reach::Reach,
     recording::Recording,
@@ -35,6 +36,8 @@ pub struct RecordOptions {
     pub no_stream_after: Duration,
     /// Whether a source that is called may be in the private network.
     pub private_network: bool,
+    /// What measures a live source meanwhile.
+    pub meter: Option<Meter>,
 }
 
 /// Ends a connection from another thread.
@@ -231,9 +234,13 @@ impl Recording {
             writer: Mutex::new(writer),
             events,
             base: Mutex::new(base),
+            meter: options.meter.clone(),
         });
         let reach = if options.private_network { Reach::Anywhere } else { Reach::Public };
         let connection = Connection::new(source, reach, &shared)?;
+        if let (Some(meter), Some(element)) = (&options.meter, &connection.source) {
+            meter.follow(element);
+        }
         let bus = connection.pipeline.bus().ok_or_else(|| RecordError::Pipeline("it has no bus".into()))?;
         let started = connection.pipeline.set_state(gst::State::Playing);
         if let Err(error) = started {

@@ -16,10 +16,12 @@ macro_rules! statements {
 }
 
 mod agenda;
+mod alerts;
 mod audit;
 mod backend;
 mod councils;
 mod error;
+mod health;
 mod imports;
 mod jobs;
 mod meetings;
@@ -31,10 +33,12 @@ mod transcript;
 mod users;
 
 pub use agenda::{AgendaItem, Document, ItemSpan};
+pub use alerts::{AlertEvent, AlertTarget, ClaimedAlert};
 pub use audit::AuditEntry;
 pub use backend::{Db, Tx};
 pub use councils::{Committee, Council, Membership, Person, PersonMeeting};
 pub use error::StoreError;
+pub use health::FindingRow;
 pub use jobs::{ClaimedJob, Job, JobKind, JobState, LEASE, MAX_ATTEMPTS, NewJob};
 pub use meetings::{ChangedMeeting, Meeting, MeetingFilter};
 pub use recordings::Recording;
@@ -49,8 +53,10 @@ pub use users::{Role, User};
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
     [
         agenda::STATEMENTS,
+        alerts::STATEMENTS,
         audit::STATEMENTS,
         councils::STATEMENTS,
+        health::STATEMENTS,
         imports::STATEMENTS,
         jobs::STATEMENTS,
         meetings::STATEMENTS,

@@ -16,6 +16,7 @@ use moothall_store::{Db, JobKind, Meeting, NewJob, Recording, RoomState, Secrets
 use tokio::runtime::Handle;
 
 use crate::{
+    health::HealthWatch,
     orders::{Order, Orders},
     priority,
     rooms::{Origin, RoomStatus},
@@ -41,6 +42,8 @@ pub struct Recorder {
     pub status: RoomStatus,
     /// Whether a source that is called may be in the private network.
     pub private_network: bool,
+    /// None where nothing is connected to.
+    pub health: Option<HealthWatch>,
     /// The recording's folder.
     pub dir: PathBuf,
     /// The folder for what is not aired yet.
@@ -116,6 +119,7 @@ impl Recorder {
             file_epoch: self.meeting.starts_at,
             no_stream_after: NO_STREAM_AFTER,
             private_network: self.private_network,
+            meter: self.health.as_ref().map(HealthWatch::meter),
         };
         let slug = self.meeting.slug.clone();
         let recorded = origin.source(&self.secrets).and_then(|source| {

@@ -13,6 +13,7 @@ use moothall_store::{Db, Meeting, Secrets, StoreError};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
+    health::{HealthSettings, HealthWatch, Watcher},
     orders::{Order, Orders},
     recorder::{Memory, Recorder},
     recording_dir,
@@ -34,6 +35,7 @@ pub struct Recorders {
     pub secrets: Secrets,
     /// Whether sources that are called may be in the private network.
     pub private_network: bool,
+    pub health: HealthSettings,
 }
 
 /// A meeting that is not over, or not wholly aired, and from where it is to be recorded now.
@@ -121,6 +123,10 @@ impl Recorders {
             room: origin.as_ref().and_then(Origin::room),
             told: None,
         };
+        let health = origin.is_some().then(|| {
+            let watch = Watcher::new(&self.db, &self.clock, &self.media_dir, &meeting, &orders, &self.health);
+            HealthWatch::start(watch, &runtime)
+        });
         let recorder = Recorder {
             db: self.db.clone(),
             clock: self.clock.clone(),
@@ -128,6 +134,7 @@ impl Recorders {
             origin: origin.clone(),
             status,
             private_network: self.private_network,
+            health,
             dir: recording_dir(&self.media_dir, meeting.id),
             waiting_dir: waiting_dir(&self.media_dir, meeting.id),
             meeting,
