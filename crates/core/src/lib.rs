@@ -10,6 +10,7 @@ pub mod formats;
 mod id;
 mod media_time;
 mod meeting_state;
+mod password;
 mod seal;
 mod secret;
 mod slug;
@@ -19,10 +20,11 @@ pub use clock::Clock;
 pub use evidence::{Evidence, UnknownEvidence};
 pub use id::{
     AgendaItemId, CaptionId, CommitteeId, CouncilId, DocumentId, JobId, MeetingId, PersonId, RecordingId,
-    RoomId, SpanId, SpeakerId, TurnId, UserId,
+    RoomId, SignInId, SpanId, SpeakerId, TurnId, UserId,
 };
 pub use media_time::{MediaTime, MediaTimeError};
 pub use meeting_state::{MeetingState, StateError};
+pub use password::{WeakPassword, check_password, hash_password, is_password};
 pub use seal::{SealError, SealingKey};
 pub use secret::{NoRandomness, Secret};
 pub use slug::slugify;

@@ -16,6 +16,7 @@ macro_rules! statements {
 }
 
 mod agenda;
+mod attempts;
 mod audit;
 mod backend;
 mod councils;
@@ -27,10 +28,12 @@ mod recordings;
 mod rooms;
 mod secrets;
 mod session;
+mod sign_ins;
 mod transcript;
 mod users;
 
 pub use agenda::{AgendaItem, Document, ItemSpan};
+pub use attempts::Admission;
 pub use audit::AuditEntry;
 pub use backend::{Db, Tx};
 pub use councils::{Committee, Council, Membership, Person, PersonMeeting};
@@ -41,14 +44,16 @@ pub use recordings::Recording;
 pub use rooms::{Room, RoomSource, RoomState};
 pub use secrets::{SecretError, Secrets};
 pub use session::{ExemptSpan, SessionError};
+pub use sign_ins::SignIn;
 pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};
-pub use users::{Role, User};
+pub use users::{CouncilRole, Role, User};
 
 /// Every SQL text of this crate by the name of its constant, so that a test can prepare each on both
 /// databases.
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
     [
         agenda::STATEMENTS,
+        attempts::STATEMENTS,
         audit::STATEMENTS,
         councils::STATEMENTS,
         imports::STATEMENTS,
@@ -57,6 +62,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         recordings::STATEMENTS,
         session::STATEMENTS,
         rooms::STATEMENTS,
+        sign_ins::STATEMENTS,
         transcript::STATEMENTS,
         users::STATEMENTS,
     ]
