@@ -17,6 +17,7 @@ macro_rules! statements {
 
 mod agenda;
 mod alerts;
+mod attempts;
 mod audit;
 mod backend;
 mod councils;
@@ -29,11 +30,13 @@ mod recordings;
 mod rooms;
 mod secrets;
 mod session;
+mod sign_ins;
 mod transcript;
 mod users;
 
 pub use agenda::{AgendaItem, Document, ItemSpan};
 pub use alerts::{AlertEvent, AlertTarget, ClaimedAlert};
+pub use attempts::Admission;
 pub use audit::AuditEntry;
 pub use backend::{Db, Tx};
 pub use councils::{Committee, Council, Membership, Person, PersonMeeting};
@@ -45,8 +48,9 @@ pub use recordings::Recording;
 pub use rooms::{Room, RoomSource, RoomState};
 pub use secrets::{SecretError, Secrets};
 pub use session::{ExemptSpan, SessionError};
+pub use sign_ins::SignIn;
 pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};
-pub use users::{Role, User};
+pub use users::{CouncilRole, Role, User};
 
 /// Every SQL text of this crate by the name of its constant, so that a test can prepare each on both
 /// databases.
@@ -54,6 +58,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
     [
         agenda::STATEMENTS,
         alerts::STATEMENTS,
+        attempts::STATEMENTS,
         audit::STATEMENTS,
         councils::STATEMENTS,
         health::STATEMENTS,
@@ -63,6 +68,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         recordings::STATEMENTS,
         session::STATEMENTS,
         rooms::STATEMENTS,
+        sign_ins::STATEMENTS,
         transcript::STATEMENTS,
         users::STATEMENTS,
     ]

@@ -7,7 +7,7 @@ use moothall_core::{Clock, MeetingState};
 use moothall_search::Index;
 use moothall_store::{Db, ExemptSpan, Meeting, StoreError};
 
-use crate::{clips::Places, recordings::Recordings, views::Site};
+use crate::{clips::Places, recordings::Recordings, sign_in::Guesses, views::Site};
 
 /// What every handler works with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -17,6 +17,7 @@ pub struct AppState {
     pub(crate) media_dir: Arc<Path>,
     pub(crate) recordings: Arc<Recordings>,
     pub(crate) clips: Places,
+    pub(crate) guesses: Guesses,
     pub(crate) clock: Clock,
 }
 
@@ -29,6 +30,7 @@ impl AppState {
             media_dir: media_dir.as_path().into(),
             recordings: Arc::new(Recordings::new(media_dir)),
             clips: Places::default(),
+            guesses: Guesses::default(),
             clock,
         }
     }
