@@ -8,6 +8,7 @@ mod home;
 mod http;
 mod media;
 mod ports;
+mod receiver;
 mod server;
 mod until;
 
@@ -18,5 +19,6 @@ pub use http::{Answer, get};
 pub use media::{Encoder, Picture, ffmpeg, ffprobe, speech};
 pub use moothall_testkit::{models_dir, shared_data};
 pub use ports::free_port;
+pub use receiver::{Received, Receiver};
 pub use server::Server;
 pub use until::{MINUTE, SECOND, until};

@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 use moothall_core::health::Thresholds;
 use moothall_store::{Db, Secrets};
 use moothall_transcribe::{Mode, Models};
+use moothall_web::preflight::RoomChecks;
 use moothall_worker::AlertSettings;
 use serde::Deserialize;
 
@@ -127,6 +128,19 @@ impl Settings {
     /// From when on something is called wrong in a chamber.
     pub fn thresholds(&self) -> &Thresholds {
         &self.alerts.thresholds
+    }
+
+    /// What is checked of a room before a meeting.
+    pub fn room_checks(&self) -> RoomChecks {
+        let (models, model) = (self.models(), self.model.clone());
+        RoomChecks::new(self.thresholds().clone(), move || {
+            match models.list().iter().any(|listed| listed.name == model && listed.installed) {
+                true => Ok(format!("the speech model {model} is there")),
+                false => Err(format!(
+                    "the speech model {model} is missing, so nothing is transcribed: run `moothall model fetch {model}`"
+                )),
+            }
+        })
     }
 
     /// What seals and opens the keys of rooms.

@@ -39,7 +39,7 @@ enum Command {
     /// Exclude the public from a meeting and let it in again; adjourn, end, publish or withhold
     #[command(subcommand)]
     Meeting(commands::meeting::Command),
-    /// Add rooms with their encoders, and give them new keys
+    /// Add rooms with their encoders, give them new keys, and check them before a meeting
     Room(commands::room::Args),
     /// Add, list and remove users of the console, and give them new passwords
     #[command(subcommand)]

@@ -56,7 +56,8 @@ impl Service {
         if roles.contains(&Role::Web) {
             let listener = bind(listen).await?;
             let index = open_index(settings).await?;
-            let state = AppState::new(db.clone(), index.clone(), settings.media_dir(), clock.clone());
+            let state = AppState::new(db.clone(), index.clone(), settings.media_dir(), clock.clone())
+                .with_room_checks(settings.room_checks());
             let indexer = Indexer { db: db.clone(), index };
             let feed_until = stopped.clone();
             tasks.spawn(async move {

@@ -67,7 +67,11 @@ statements! {
         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (meeting_id, kind) WHERE ended_at IS NULL DO NOTHING";
     FINDING_END = "UPDATE findings SET ended_at = $3 WHERE meeting_id = $1 AND kind = $2 AND ended_at IS NULL
         RETURNING id";
-    MEETINGS_OF_ROOM = "SELECT id FROM meetings WHERE room_id = $1 ORDER BY starts_at DESC, id DESC LIMIT $2";
+    ROOM_SHOWS = "SELECT id FROM meetings WHERE room_id = $1 AND starts_at <= $2
+        ORDER BY CASE WHEN state IN ('live', 'adjourned') THEN 0 ELSE 1 END, starts_at DESC, id DESC LIMIT 1";
+    ROOM_NEXT = "SELECT starts_at FROM meetings WHERE room_id = $1 AND starts_at > $2
+            AND state IN ('scheduled', 'live', 'adjourned')
+        ORDER BY CASE WHEN state = 'scheduled' THEN 1 ELSE 0 END, starts_at, id LIMIT 1";
 }
 
 impl Db {
@@ -100,10 +104,23 @@ impl Db {
         Ok(on_db!(self, |pool| sqlx::query_as(FINDINGS_STALE).bind(planned_before).fetch_all(pool).await)?)
     }
 
-    /// At most `limit` meetings of a room, the latest by its planned start first.
-    pub async fn meetings_of_room(&self, room: RoomId, limit: i64) -> Result<Vec<MeetingId>> {
+    /// The meeting that a room's page tells of: the one that is running, else the latest that was planned to
+    /// begin by then.
+    pub async fn shown_in_room(&self, room: RoomId, planned_by: DateTime<Utc>) -> Result<Option<MeetingId>> {
         Ok(on_db!(self, |pool| {
-            sqlx::query_scalar(MEETINGS_OF_ROOM).bind(room).bind(limit).fetch_all(pool).await
+            sqlx::query_scalar(ROOM_SHOWS).bind(room).bind(planned_by).fetch_optional(pool).await
+        })?)
+    }
+
+    /// When the meeting is or was to begin that is running in a room, or is the next there of those that were
+    /// planned to begin after then.
+    pub async fn next_in_room(
+        &self,
+        room: RoomId,
+        planned_after: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>> {
+        Ok(on_db!(self, |pool| {
+            sqlx::query_scalar(ROOM_NEXT).bind(room).bind(planned_after).fetch_optional(pool).await
         })?)
     }
 }

@@ -16,6 +16,7 @@ mod headers;
 mod media;
 mod pages;
 mod pictures;
+pub mod preflight;
 mod query;
 mod record;
 mod recordings;

@@ -7,7 +7,7 @@ use moothall_core::{Clock, MeetingState};
 use moothall_search::Index;
 use moothall_store::{Db, ExemptSpan, Meeting, StoreError};
 
-use crate::{clips::Places, recordings::Recordings, sign_in::Guesses, views::Site};
+use crate::{clips::Places, preflight::RoomChecks, recordings::Recordings, sign_in::Guesses, views::Site};
 
 /// What every handler works with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -18,6 +18,7 @@ pub struct AppState {
     pub(crate) recordings: Arc<Recordings>,
     pub(crate) clips: Places,
     pub(crate) guesses: Guesses,
+    pub(crate) room_checks: RoomChecks,
     pub(crate) clock: Clock,
 }
 
@@ -31,8 +32,14 @@ impl AppState {
             recordings: Arc::new(Recordings::new(media_dir)),
             clips: Places::default(),
             guesses: Guesses::default(),
+            room_checks: RoomChecks::default(),
             clock,
         }
+    }
+
+    /// With what the rooms' pages check, for an installation that records.
+    pub fn with_room_checks(self, room_checks: RoomChecks) -> Self {
+        Self { room_checks, ..self }
     }
 
     /// The private session that the public is told of; one that is over is told by the gap it left.

@@ -5,4 +5,5 @@ mod console;
 mod data;
 mod media;
 mod pages;
+mod rooms;
 mod scene;

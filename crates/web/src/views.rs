@@ -41,7 +41,8 @@ impl Default for Site {
 pub const NAVIGATION: [(&str, &str); 3] = [("/", "Home"), ("/meetings", "Meetings"), ("/search", "Search")];
 
 /// As [`NAVIGATION`], in the console.
-pub const CONSOLE: [(&str, &str); 2] = [("/clerk", "Meetings"), ("/clerk/account", "Your account")];
+pub const CONSOLE: [(&str, &str); 3] =
+    [("/clerk", "Meetings"), ("/clerk/rooms", "Rooms"), ("/clerk/account", "Your account")];
 
 /// A link by name.
 #[derive(Debug, Clone, PartialEq, Eq)]

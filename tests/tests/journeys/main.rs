@@ -11,6 +11,7 @@ mod bad_machine;
 mod clips;
 mod commands;
 mod fixtures;
+mod health;
 mod live;
 mod media;
 mod private;

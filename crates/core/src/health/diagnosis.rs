@@ -14,9 +14,12 @@ const LOOK_HOLDS: TimeDelta = TimeDelta::seconds(25);
 /// Mean luma of a black picture is 16; dark rooms have more than this.
 const BLACK_LUMA: f64 = 20.0;
 /// What an encoder makes of one and the same picture differs by less; where somebody moves it is more.
-const FROZEN_CHANGE: f64 = 1.0;
+const FROZEN_CHANGE: f64 = 1.5;
 /// Undistorted speech hardly ever stands at full scale; one sample in a thousand there is heard.
 const CLIPPED_PER_MILLE: f64 = 1.0;
+/// Speech has peaks some 15 dB above its mean: one with a mean like this had them cut off before its encoder
+/// turned it down.
+const LOUD_RMS_DBFS: f64 = -9.0;
 /// Below this nobody speaks, and whether speech is distorted cannot be told.
 const SPEECH_PEAK_DBFS: f64 = -20.0;
 
@@ -201,5 +204,7 @@ fn clipping(sound: &[Level]) -> Sign {
     if loudest < SPEECH_PEAK_DBFS {
         return Sign::Unknown;
     }
-    Sign::of(sound.iter().any(|level| level.clipped_per_mille >= CLIPPED_PER_MILLE))
+    let is_clipped =
+        |level: &Level| level.clipped_per_mille >= CLIPPED_PER_MILLE || level.rms_dbfs >= LOUD_RMS_DBFS;
+    Sign::of(sound.iter().any(is_clipped))
 }

@@ -2,8 +2,8 @@ use moothall_core::health::{Level, SILENT_DBFS};
 
 use super::decoder::Decoder;
 
-/// What an encoder makes of a sample at full scale may come out a little below it.
-const FULL_SCALE: f32 = 0.99;
+/// Encoders turn what stands at full scale down, so that it is not cut off: FFmpeg's to 0.95.
+const FULL_SCALE: f32 = 0.94;
 
 /// Hears how loud it is, channel by channel.
 #[derive(Default)]
@@ -30,29 +30,32 @@ impl Ear {
             return;
         }
         let (decoded, form) = decoder.take();
-        let channels = form.and_then(|form| form.structure(0)?.get::<i32>("channels").ok()).unwrap_or(0);
+        let form = form.as_ref().and_then(|form| form.structure(0));
+        let channels = form.and_then(|form| form.get::<i32>("channels").ok()).unwrap_or(0);
+        self.channels.resize(usize::try_from(channels).unwrap_or(0), Channel::default());
+        let is_interleaved = form.is_some_and(|form| form.get::<&str>("layout") == Ok("interleaved"));
         for buffer in decoded {
             if let Ok(data) = buffer.map_readable() {
-                self.weigh(data.as_slice(), usize::try_from(channels).unwrap_or(0));
+                self.weigh(data.as_slice(), is_interleaved);
             }
         }
         self.decoder = Some((caps.clone(), decoder));
     }
 
-    /// Interleaved samples.
-    fn weigh(&mut self, data: &[u8], channels: usize) {
-        if channels == 0 {
-            return;
-        }
-        self.channels.resize(channels, Channel::default());
-        for frame in data.as_chunks::<4>().0.chunks_exact(channels) {
-            for (channel, sample) in self.channels.iter_mut().zip(frame) {
+    /// Of interleaved samples those of a channel are apart; else they stand together.
+    fn weigh(&mut self, data: &[u8], is_interleaved: bool) {
+        let samples = data.as_chunks::<4>().0;
+        let channels = self.channels.len();
+        let of_each = samples.len().checked_div(channels).unwrap_or(0);
+        for (number, channel) in self.channels.iter_mut().enumerate() {
+            let (first, step) = if is_interleaved { (number, channels) } else { (number * of_each, 1) };
+            for sample in samples.iter().skip(first).step_by(step).take(of_each) {
                 let sample = f32::from_le_bytes(*sample);
                 channel.peak = channel.peak.max(sample.abs());
                 channel.power += f64::from(sample * sample);
-                channel.samples += 1;
                 channel.clipped += u32::from(sample.abs() >= FULL_SCALE);
             }
+            channel.samples += of_each as u32;
         }
     }
 

@@ -4,9 +4,14 @@
 //! that extends `clerk/frame.html`.
 
 mod account;
+mod chart;
 mod home;
 mod login;
 mod meeting;
+mod meters;
+mod room;
+mod room_events;
+mod rooms;
 
 use axum::{
     Router, middleware,
@@ -23,6 +28,9 @@ pub fn routes() -> Router<AppState> {
         .route("/logout", post(login::sign_out))
         .route("/clerk", get(home::show))
         .route("/clerk/meetings/{slug}", get(meeting::show))
+        .route("/clerk/rooms", get(rooms::show))
+        .route("/clerk/rooms/{slug}", get(room::show))
+        .route("/clerk/rooms/{slug}/events", get(room_events::show))
         .route("/clerk/account", get(account::show))
         .route("/clerk/account/password", post(account::set_password))
         .route("/clerk/account/sign-out", post(account::sign_out))

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::*;
+use super::{super::Link, *};
 
 fn level(rms_dbfs: f64) -> Level {
     Level { peak_dbfs: rms_dbfs + 12.0, rms_dbfs, clipped_per_mille: 0.0 }
@@ -153,7 +153,8 @@ proptest! {
             for change in diagnosis.read(&reading, true) {
                 let begins = matches!(change, Change::Began { finding: Finding::Silence, .. });
                 prop_assert_eq!(begins, !is_open);
-                prop_assert!(for_change >= if begins { limits.silence_s } else { limits.over_s });
+                let least = if begins { limits.silence_s } else { limits.over_s };
+                prop_assert!(for_change >= least);
                 (is_open, for_change) = (begins, 0);
             }
         }
