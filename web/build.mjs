@@ -39,7 +39,7 @@ const builds = await Promise.all([
   }),
   esbuild.build({
     ...common,
-    entryPoints: ["src/meeting.ts"],
+    entryPoints: ["src/meeting.ts", "src/room.ts"],
     format: "esm",
     // hls.js comes as a file of its own, fetched only where there is something to play.
     splitting: true,

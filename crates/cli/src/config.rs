@@ -1,5 +1,7 @@
 //! Configuration: `moothall.toml`, overridden by `MOOTHALL_*` variables, overridden by flags.
 
+mod alerts;
+
 use std::{
     env, fs, io,
     net::SocketAddr,
@@ -9,10 +11,14 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use moothall_archive::{Archive, StorageSettings};
+use moothall_core::health::Thresholds;
 use moothall_store::{Db, Secrets};
 use moothall_transcribe::{Mode, Models};
+use moothall_web::preflight::RoomChecks;
+use moothall_worker::AlertSettings;
 use serde::Deserialize;
 
+use self::alerts::AlertsFile;
 use crate::storage::{self, StorageFile};
 
 const FILE: &str = "moothall.toml";
@@ -61,6 +67,7 @@ struct ConfigFile {
     listen: Option<SocketAddr>,
     private_network: Option<bool>,
     storage: Option<StorageFile>,
+    alerts: Option<AlertsFile>,
 }
 
 /// What holds, after file, variables and flags.
@@ -77,6 +84,7 @@ pub struct Settings {
     pub private_network: bool,
     /// The object store for media, where there is one.
     pub storage: Option<StorageSettings>,
+    alerts: AlertsFile,
 }
 
 impl Settings {
@@ -101,6 +109,7 @@ impl Settings {
             listen: file.listen,
             private_network: file.private_network.unwrap_or(false),
             storage: storage::settings(file.storage.unwrap_or_default())?,
+            alerts: file.alerts.unwrap_or_default(),
             data,
         })
     }
@@ -120,6 +129,29 @@ impl Settings {
     /// The object store for media, where there is one. Nothing is called yet.
     pub fn archive(&self) -> Result<Option<Archive>> {
         Ok(self.storage.as_ref().map(Archive::new).transpose()?)
+    }
+
+    /// Whom to tell when something is wrong in a chamber.
+    pub fn alerts(&self) -> Result<AlertSettings> {
+        self.alerts.settings(self.private_network)
+    }
+
+    /// From when on something is called wrong in a chamber.
+    pub fn thresholds(&self) -> &Thresholds {
+        &self.alerts.thresholds
+    }
+
+    /// What is checked of a room before a meeting.
+    pub fn room_checks(&self) -> RoomChecks {
+        let (models, model) = (self.models(), self.model.clone());
+        RoomChecks::new(self.thresholds().clone(), move || {
+            match models.list().iter().any(|listed| listed.name == model && listed.installed) {
+                true => Ok(format!("the speech model {model} is there")),
+                false => Err(format!(
+                    "the speech model {model} is missing, so nothing is transcribed: run `moothall model fetch {model}`"
+                )),
+            }
+        })
     }
 
     /// What seals and opens the keys of rooms.
@@ -177,5 +209,34 @@ mod tests {
     fn an_unknown_key_is_an_error_that_names_it() {
         let error = format!("{:#}", load("modle = 'base'").unwrap_err());
         assert!(error.contains("modle") && error.contains("moothall.toml"), "{error}");
+    }
+
+    #[test]
+    fn alerts_are_read_and_half_of_a_target_is_none() {
+        let settings = load(
+            "[alerts]\nemail = ['av@ambleford.example']\nfrom = 'Moothall <moothall@ambleford.example>'\n\
+             smtp = 'smtps://me:the-heron-walks@mail.example'\nwebhook = 'https://chat.example/hook/heron'\n\
+             webhook_secret = 'the-heron-walks'\n[alerts.thresholds]\nsilence_s = 7\nsilence_dbfs = -50.5",
+        )
+        .unwrap();
+        assert_eq!(settings.thresholds().silence_s, 7);
+        assert_eq!(settings.thresholds().frozen_s, Thresholds::default().frozen_s);
+        let alerts = settings.alerts().unwrap();
+        assert_eq!(alerts.targets().len(), 2);
+        assert!(!format!("{settings:?} {alerts:?}").contains("heron"), "{alerts:?}");
+        assert!(load("").unwrap().alerts().unwrap().targets().is_empty());
+
+        for (text, lacking) in [
+            ("email = ['av@ambleford.example']", "smtp"),
+            ("email = ['av@ambleford.example']\nsmtp = 'smtp://mail.example'", "from"),
+            ("email = ['av']\nsmtp = 'smtp://mail.example'\nfrom = 'me@ambleford.example'", "av"),
+            ("email = ['a@b.example']\nsmtp = 'mail.example'\nfrom = 'me@b.example'", "smtps://"),
+            ("webhook = 'https://chat.example'", "webhook_secret"),
+            ("webhook = 'chat.example'\nwebhook_secret = 'the-heron-walks'", "https://"),
+        ] {
+            let error = load(&format!("[alerts]\n{text}")).unwrap().alerts().unwrap_err();
+            assert!(format!("{error:#}").contains(lacking), "{text}: {error:#}");
+        }
+        assert!(load("[alerts.thresholds]\nsilence = 7").is_err());
     }
 }

@@ -40,8 +40,11 @@ enum Command {
     /// Exclude the public from a meeting and let it in again; adjourn, end, publish or withhold
     #[command(subcommand)]
     Meeting(commands::meeting::Command),
-    /// Add rooms with their encoders, and give them new keys
+    /// Add rooms with their encoders, give them new keys, and check them before a meeting
     Room(commands::room::Args),
+    /// Add, list and remove users of the console, and give them new passwords
+    #[command(subcommand)]
+    User(commands::user::Command),
     /// Fetch, list or verify speech models
     #[command(subcommand)]
     Model(commands::model::Command),
@@ -80,6 +83,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Import(command) => commands::import::run(settings, command),
         Command::Meeting(command) => commands::meeting::run(&settings, &command),
         Command::Room(args) => commands::room::run(&settings, args),
+        Command::User(command) => commands::user::run(&settings, command),
         Command::Model(command) => commands::model::run(&settings, &command),
         Command::Doctor => commands::doctor::run(&settings),
         Command::Reindex => commands::reindex::run(&settings),

@@ -9,7 +9,7 @@ use moothall_core::Clock;
 use moothall_search::Index;
 use moothall_store::Db;
 use moothall_web::AppState;
-use moothall_worker::{Indexer, Recorders, Speech, Uploader, Worker};
+use moothall_worker::{Alerts, HealthSettings, Indexer, Recorders, Speech, Uploader, Worker};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -26,7 +26,7 @@ pub enum Role {
     Web,
     /// Live recorders, and copies of recordings in the object store
     Record,
-    /// Transcription
+    /// Transcription and alerts
     Work,
 }
 
@@ -59,16 +59,19 @@ impl Service {
             let listener = bind(listen).await?;
             let index = open_index(settings).await?;
             let state = AppState::new(db.clone(), index.clone(), settings.media_dir(), clock.clone())
-                .with_archive(archive.clone());
+                .with_archive(archive.clone())
+                .with_room_checks(settings.room_checks());
             let indexer = Indexer { db: db.clone(), index };
             let feed_until = stopped.clone();
             tasks.spawn(async move {
                 indexer.run(feed_until).await;
                 Ok(())
             });
+            // Attempts to sign in are counted by where they come from.
+            let pages = moothall_web::router(state).into_make_service_with_connect_info::<SocketAddr>();
             let mut serve_until = stopped.clone();
             tasks.spawn(async move {
-                axum::serve(listener, moothall_web::router(state))
+                axum::serve(listener, pages)
                     .with_graceful_shutdown(async move {
                         // An error means that the sender is gone, which is a stop as well.
                         let _ = serve_until.wait_for(|stop| *stop).await;
@@ -84,6 +87,10 @@ impl Service {
                 media_dir: settings.media_dir(),
                 secrets: settings.secrets()?,
                 private_network: settings.private_network,
+                health: HealthSettings {
+                    thresholds: settings.thresholds().clone(),
+                    targets: settings.alerts()?.targets(),
+                },
             };
             let record_until = stopped.clone();
             tasks.spawn(async move {
@@ -115,6 +122,13 @@ impl Service {
                 speech: Arc::new(Speech::new(settings.models(), &settings.model, settings.mode)),
                 name: format!("process {}", std::process::id()),
             };
+            let alerts =
+                Alerts { db: db.clone(), clock: clock.clone(), settings: Arc::new(settings.alerts()?) };
+            let alert_until = stopped.clone();
+            tasks.spawn(async move {
+                alerts.run(alert_until).await;
+                Ok(())
+            });
             tasks.spawn(async move {
                 worker.run(stopped).await;
                 Ok(())

@@ -69,6 +69,12 @@ ids! {
     RoomId,
     /// A clerk, editor, viewer or administrator.
     UserId,
+    /// A browser in which a user is signed in.
+    SignInId,
     /// One piece of background work.
     JobId,
+    /// Something that was wrong in a chamber for a while.
+    FindingId,
+    /// One message that somebody is told of a finding by.
+    AlertId,
 }

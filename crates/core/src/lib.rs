@@ -7,9 +7,11 @@ mod caption;
 mod clock;
 mod evidence;
 pub mod formats;
+pub mod health;
 mod id;
 mod media_time;
 mod meeting_state;
+mod password;
 mod seal;
 mod secret;
 mod slug;
@@ -18,11 +20,12 @@ pub use caption::{Caption, Word};
 pub use clock::Clock;
 pub use evidence::{Evidence, UnknownEvidence};
 pub use id::{
-    AgendaItemId, CaptionId, CommitteeId, CouncilId, DocumentId, JobId, MeetingId, PersonId, RecordingId,
-    RoomId, SpanId, SpeakerId, TurnId, UserId,
+    AgendaItemId, AlertId, CaptionId, CommitteeId, CouncilId, DocumentId, FindingId, JobId, MeetingId,
+    PersonId, RecordingId, RoomId, SignInId, SpanId, SpeakerId, TurnId, UserId,
 };
 pub use media_time::{MediaTime, MediaTimeError};
 pub use meeting_state::{MeetingState, StateError};
+pub use password::{WeakPassword, check_password, hash_password, is_password};
 pub use seal::{SealError, SealingKey};
 pub use secret::{NoRandomness, Secret};
 pub use slug::slugify;

@@ -1,7 +1,10 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::{
+    hmac,
+    rand::{SecureRandom, SystemRandom},
+};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -14,8 +17,8 @@ pub struct Secret(String);
 const READABLE: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Of a passphrase: 100 bits, within the 10 to 79 bytes that SRT allows.
 const READABLE_LENGTH: usize = 20;
-/// Of a stream key, in bytes.
-const KEY_LENGTH: usize = 32;
+/// Of a token, in bytes.
+const TOKEN_LENGTH: usize = 32;
 
 /// The operating system gave no random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -33,9 +36,14 @@ impl Secret {
         Ok(Self(bytes.iter().map(|byte| char::from(READABLE[usize::from(byte % 32)])).collect()))
     }
 
-    /// A new stream key of 256 bits: 43 letters, digits, `-` and `_`, for a person to paste.
+    /// A new stream key, for a person to paste: a token.
     pub fn stream_key() -> Result<Self, NoRandomness> {
-        let bytes: [u8; KEY_LENGTH] = random()?;
+        Self::token()
+    }
+
+    /// 256 new bits as 43 letters, digits, `-` and `_`: what a browser keeps in its cookie.
+    pub fn token() -> Result<Self, NoRandomness> {
+        let bytes: [u8; TOKEN_LENGTH] = random()?;
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
@@ -44,12 +52,19 @@ impl Secret {
         &self.0
     }
 
-    /// What is kept of a stream key, as lower-case hexadecimal digits.
+    /// What is kept of a token, as lower-case hexadecimal digits.
     ///
     /// A fast hash is enough: slow ones protect what people make up, and nobody guesses 256 random bits,
     /// however fast.
     pub fn sha256(&self) -> String {
         format!("{:x}", Sha256::digest(&self.0))
+    }
+
+    /// Proof for whoever shares the secret that a message is from its holder: HMAC-SHA256 (RFC 2104) in lower-case
+    /// hexadecimal digits.
+    pub fn signature(&self, message: &[u8]) -> String {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, self.0.as_bytes()), message);
+        tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whether this is the secret that `sha256` was kept of. How long it takes tells nothing of either.
@@ -84,14 +99,23 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_key_is_known_by_its_hash() {
-        let key = Secret::stream_key().unwrap();
-        assert_eq!(key.reveal().len(), 43);
-        assert!(key.is_of(&key.sha256()));
-        assert!(!Secret::stream_key().unwrap().is_of(&key.sha256()));
-        assert!(!key.is_of(""));
+    fn a_token_is_known_by_its_hash() {
+        let token = Secret::token().unwrap();
+        assert_eq!(token.reveal().len(), 43);
+        assert!(token.is_of(&token.sha256()));
+        assert!(!Secret::token().unwrap().is_of(&token.sha256()));
+        assert!(!token.is_of(""));
         // FIPS 180-2, appendix B.1.
         assert!(Secret::new("abc").is_of("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+    }
+
+    #[test]
+    fn a_message_is_signed_as_others_check_it() {
+        // RFC 4231, test case 2.
+        assert_eq!(
+            Secret::new("Jefe").signature(b"what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
     }
 
     #[test]

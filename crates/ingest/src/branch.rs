@@ -9,6 +9,7 @@ use crate::{
     intake::{self, Intake},
     journal::Rendition,
     lead::Rank,
+    meter::Meter,
     record::RecordError,
     recording::Inner,
     timeline::Format,
@@ -106,6 +107,7 @@ pub(crate) struct Shared {
     pub base: Mutex<Base>,
     /// Whether the picture is wanted smaller as well.
     pub ladder: bool,
+    pub meter: Option<Meter>,
 }
 
 /// How this connection's running time becomes media time.
@@ -153,6 +155,9 @@ impl Shared {
         let drift_us = running_us.saturating_sub(*first_us).saturating_sub(passed_us);
         if drift_us.abs() > MAX_DRIFT_US {
             return Err(RecordError::Drift { drift_s: drift_us / 1_000_000 });
+        }
+        if let Some(meter) = &self.meter {
+            meter.drifts(drift_us);
         }
         Ok(())
     }
@@ -222,6 +227,9 @@ pub(crate) fn add(
             Some(running_us) if running_us < 0 => gst::PadProbeReturn::Handled,
             _ => gst::PadProbeReturn::Ok,
         });
+    }
+    if let Some(meter) = &shared.meter {
+        meter.watch(&mux_pad, rendition);
     }
     take_out(sink, &mux_pad, rendition, !parsed, shared)?;
 

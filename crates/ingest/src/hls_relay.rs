@@ -20,19 +20,13 @@ use std::{
     time::Duration,
 };
 
-use ureq::{
-    Agent, Body, ResponseExt,
-    http::{Response, Uri},
-    unversioned::{
-        resolver::{ResolvedSocketAddrs, Resolver},
-        transport::{DefaultConnector, NextTimeout},
-    },
-};
+use ureq::{Agent, Body, ResponseExt, http::Response, unversioned::transport::DefaultConnector};
 use url::{Url, form_urlencoded};
 
 use crate::{
     attendant::Attendant,
     branch::Event,
+    caller::Checked,
     pipeline::tell,
     reach::Reach,
     record::RecordError,
@@ -43,8 +37,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a segment file on a slow line.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// What the library has room for.
-const MAX_ADDRESSES: usize = 16;
 const MAX_REDIRECTS: u32 = 5;
 /// Eight hours of segments of two seconds with long addresses.
 const MAX_PLAYLIST_BYTES: u64 = 8 << 20;
@@ -97,29 +89,6 @@ pub(crate) fn start(
         }
     });
     Ok((uri, attendant))
-}
-
-/// Resolves names to addresses that may be called.
-#[derive(Debug)]
-struct Checked(Reach);
-
-impl Resolver for Checked {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        _: &ureq::config::Config,
-        _: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-        let addresses = self.0.addresses(host, port).map_err(|error| ureq::Error::Other(Box::new(error)))?;
-        let mut resolved = self.empty();
-        for address in addresses.into_iter().take(MAX_ADDRESSES) {
-            resolved.push(address);
-        }
-        Ok(resolved)
-    }
 }
 
 struct Relay {

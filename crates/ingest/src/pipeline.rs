@@ -67,6 +67,8 @@ impl Input {
 /// Stopped when dropped.
 pub(crate) struct Connection {
     pub pipeline: gst::Pipeline,
+    /// The first of the elements.
+    pub source: Option<gst::Element>,
     branches: Branches,
     /// Dropped after the pipeline is stopped, which lets go of a thread that waits for room in it.
     _attendant: Option<Attendant>,
@@ -110,7 +112,8 @@ impl Connection {
                 _ => streams.take_from(splitter),
             }
         }
-        Ok(Self { pipeline, branches, _attendant: attendant, _seat: seat })
+        let source = elements.into_iter().next();
+        Ok(Self { pipeline, source, branches, _attendant: attendant, _seat: seat })
     }
 
     /// Tells every branch that nothing more comes, so that the muxers give what they hold; gives how many
@@ -335,8 +338,17 @@ mod tests {
         let base = Mutex::new(Base::File(chrono::DateTime::UNIX_EPOCH));
         let recording = Arc::clone(&recording.inner);
         let (rank, intake) = (Rank::Main, Mutex::default());
-        let shared =
-            Arc::new(Shared { clock, recording, rank, connected_at, intake, events, base, ladder: false });
+        let shared = Arc::new(Shared {
+            clock,
+            recording,
+            rank,
+            connected_at,
+            intake,
+            events,
+            base,
+            ladder: false,
+            meter: None,
+        });
         let connection = Connection::new(&Source::File(file), Reach::Public, &shared).unwrap();
         connection.pipeline.set_state(gst::State::Playing).unwrap();
         connection.pipeline.bus().unwrap().timed_pop_filtered(wait, &ends).unwrap();

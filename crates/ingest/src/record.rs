@@ -18,6 +18,7 @@ use crate::{
     branch::{Base, Shared},
     journal::Rendition,
     lead::Rank,
+    meter::Meter,
     pipeline::Connection,
     reach::Reach,
     recording::{Recording, lock},
@@ -40,6 +41,8 @@ pub struct RecordOptions {
     pub rank: Rank,
     /// Whether the picture is recorded in smaller sizes as well, which costs about a third of a core.
     pub ladder: bool,
+    /// What measures a live source meanwhile.
+    pub meter: Option<Meter>,
 }
 
 /// Ends a connection from another thread.
@@ -244,9 +247,13 @@ impl Recording {
             events,
             base: Mutex::new(base),
             ladder: options.ladder,
+            meter: options.meter.clone(),
         });
         let reach = if options.private_network { Reach::Anywhere } else { Reach::Public };
         let connection = Connection::new(source, reach, &shared)?;
+        if let (Some(meter), Some(element)) = (&options.meter, &connection.source) {
+            meter.follow(element);
+        }
         let bus = connection.pipeline.bus().ok_or_else(|| RecordError::Pipeline("it has no bus".into()))?;
         let started = connection.pipeline.set_state(gst::State::Playing);
         if let Err(error) = started {

@@ -30,10 +30,10 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
-    /// That somebody did something to a council's `subject`; what changed by it, if anything, is added by
+    /// That somebody did something to a `subject`, a council's or nobody's in particular; what changed by it, if anything, is added by
     /// [`AuditEntry::changed`].
     pub fn new(
-        council: CouncilId,
+        council: impl Into<Option<CouncilId>>,
         by: Option<UserId>,
         made_at: DateTime<Utc>,
         action: &str,
@@ -41,7 +41,7 @@ impl AuditEntry {
     ) -> Self {
         Self {
             id: Uuid::now_v7(),
-            council_id: Some(council),
+            council_id: council.into(),
             user_id: by,
             made_at,
             action: action.to_owned(),

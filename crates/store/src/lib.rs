@@ -16,10 +16,13 @@ macro_rules! statements {
 }
 
 mod agenda;
+mod alerts;
+mod attempts;
 mod audit;
 mod backend;
 mod councils;
 mod error;
+mod health;
 mod imports;
 mod jobs;
 mod meetings;
@@ -27,38 +30,47 @@ mod recordings;
 mod rooms;
 mod secrets;
 mod session;
+mod sign_ins;
 mod transcript;
 mod uploads;
 mod users;
 
 pub use agenda::{AgendaItem, Document, ItemSpan};
+pub use alerts::{AlertEvent, AlertTarget, ClaimedAlert};
+pub use attempts::Admission;
 pub use audit::AuditEntry;
 pub use backend::{Db, Tx};
 pub use councils::{Committee, Council, Membership, Person, PersonMeeting};
 pub use error::StoreError;
+pub use health::FindingRow;
 pub use jobs::{ClaimedJob, Job, JobKind, JobState, LEASE, MAX_ATTEMPTS, NewJob};
 pub use meetings::{ChangedMeeting, Meeting, MeetingFilter};
 pub use recordings::Recording;
 pub use rooms::{Room, RoomAddress, RoomSource, RoomState};
 pub use secrets::{SecretError, Secrets};
 pub use session::{ExemptSpan, SessionError};
+pub use sign_ins::SignIn;
 pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};
 pub use uploads::Upload;
-pub use users::{Role, User};
+pub use users::{CouncilRole, Role, User};
 
 /// Every SQL text of this crate by the name of its constant, so that a test can prepare each on both
 /// databases.
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
     [
         agenda::STATEMENTS,
+        alerts::STATEMENTS,
+        attempts::STATEMENTS,
         audit::STATEMENTS,
         councils::STATEMENTS,
+        health::STATEMENTS,
         imports::STATEMENTS,
         jobs::STATEMENTS,
         meetings::STATEMENTS,
         recordings::STATEMENTS,
         session::STATEMENTS,
         rooms::STATEMENTS,
+        sign_ins::STATEMENTS,
         transcript::STATEMENTS,
         uploads::STATEMENTS,
         users::STATEMENTS,

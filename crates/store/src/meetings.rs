@@ -56,6 +56,7 @@ impl Meeting {
 /// Which meetings to list; what is `None` does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct MeetingFilter {
+    pub council_id: Option<CouncilId>,
     pub committee_id: Option<CommitteeId>,
     pub state: Option<MeetingState>,
     /// The planned start is at or after this.
@@ -101,15 +102,18 @@ statements! {
     MEETINGS_DESCENDING = select_meeting!("WHERE ($1 = '' OR m.state = $1) AND (NOT $2 OR m.committee_id = $3)
         AND m.starts_at >= $4 AND m.starts_at < $5
         AND (NOT $6 OR m.state IN ('scheduled', 'live', 'adjourned', 'published', 'cancelled'))
-        ORDER BY m.starts_at DESC, m.id DESC LIMIT $7 OFFSET $8");
+        AND (NOT $7 OR m.council_id = $8)
+        ORDER BY m.starts_at DESC, m.id DESC LIMIT $9 OFFSET $10");
     MEETINGS_ASCENDING = select_meeting!("WHERE ($1 = '' OR m.state = $1) AND (NOT $2 OR m.committee_id = $3)
         AND m.starts_at >= $4 AND m.starts_at < $5
         AND (NOT $6 OR m.state IN ('scheduled', 'live', 'adjourned', 'published', 'cancelled'))
-        ORDER BY m.starts_at, m.id LIMIT $7 OFFSET $8");
+        AND (NOT $7 OR m.council_id = $8)
+        ORDER BY m.starts_at, m.id LIMIT $9 OFFSET $10");
     MEETINGS_COUNT = "SELECT count(*) FROM meetings m
         WHERE ($1 = '' OR m.state = $1) AND (NOT $2 OR m.committee_id = $3)
         AND m.starts_at >= $4 AND m.starts_at < $5
-        AND (NOT $6 OR m.state IN ('scheduled', 'live', 'adjourned', 'published', 'cancelled'))";
+        AND (NOT $6 OR m.state IN ('scheduled', 'live', 'adjourned', 'published', 'cancelled'))
+        AND (NOT $7 OR m.council_id = $8)";
     MEETINGS_TO_RECORD = select_meeting!("WHERE (m.source IS NOT NULL OR m.room_id IS NOT NULL)
         AND (m.state IN ('scheduled', 'live', 'adjourned')
             OR EXISTS (SELECT 1 FROM recordings r WHERE r.meeting_id = m.id AND NOT r.finished))
@@ -148,6 +152,8 @@ impl Db {
                 .bind(from)
                 .bind(until)
                 .bind(filter.listed_only)
+                .bind(filter.council_id.is_some())
+                .bind(filter.council_id.map_or(Uuid::nil(), CouncilId::uuid))
                 .bind(filter.limit)
                 .bind(filter.offset)
                 .fetch_all(pool)
@@ -166,6 +172,8 @@ impl Db {
                 .bind(from)
                 .bind(until)
                 .bind(filter.listed_only)
+                .bind(filter.council_id.is_some())
+                .bind(filter.council_id.map_or(Uuid::nil(), CouncilId::uuid))
                 .fetch_one(pool)
                 .await
         })?)

@@ -122,6 +122,7 @@ impl Tx {
                 .map(drop)
         })
         .map_err(StoreError::from)?;
+        self.forget_health(meeting.id, from).await?;
         self.touch_meeting(meeting.id).await?;
         let after = json!({ "reason": reason });
         Ok(self.audit_meeting(meeting, "meeting.private", by, now, json!("public"), after).await?)

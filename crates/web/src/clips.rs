@@ -25,6 +25,7 @@ use crate::{
     query::Pairs,
     record::Record,
     state::AppState,
+    views::sentence,
 };
 
 /// A clip lies on the disk, half a gigabyte at most, until its last byte is sent.
@@ -150,9 +151,6 @@ impl From<ClipError> for Failure {
         if !error.is_about_range() {
             return Self::internal(&error);
         }
-        let text = error.to_string();
-        let mut letters = text.chars();
-        let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-        Self::BadRequest(format!("{first}{}.", letters.as_str()))
+        Self::BadRequest(sentence(&error.to_string()))
     }
 }

@@ -30,6 +30,10 @@ pub enum Failure {
     NotFound,
     /// The address is there but cannot be asked in this way.
     MethodNotAllowed,
+    /// Who asks is not signed in, or no longer.
+    NotSignedIn,
+    /// Who asks may look, but not do this; the text says why, for the one who asked.
+    Forbidden(String),
     /// The request cannot be understood; the text says why and what to do, for the one who asked.
     BadRequest(String),
     /// The media is there, the asked range of it is not.
@@ -53,6 +57,8 @@ impl Failure {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotSignedIn => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Busy | Self::Away => StatusCode::SERVICE_UNAVAILABLE,
@@ -73,6 +79,8 @@ impl Failure {
         match self {
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "This address cannot be used in that way",
+            Self::NotSignedIn => "You are not signed in",
+            Self::Forbidden(_) => "You may not do this",
             Self::BadRequest(_) => "The request could not be understood",
             Self::RangeNotSatisfiable => "There is no such part of the recording",
             Self::Busy => "Others are being served just now",
@@ -85,7 +93,8 @@ impl Failure {
         match self {
             Self::NotFound => "There is nothing at this address that the public may see.".to_owned(),
             Self::MethodNotAllowed => "Pages and data here are read with GET.".to_owned(),
-            Self::BadRequest(detail) => detail.clone(),
+            Self::NotSignedIn => "Sign in at /login, then try again.".to_owned(),
+            Self::Forbidden(detail) | Self::BadRequest(detail) => detail.clone(),
             Self::RangeNotSatisfiable => "The part asked for lies beyond the end.".to_owned(),
             Self::Busy => "Several clips are being made at the moment. Try again in a minute.".to_owned(),
             Self::Away => {
@@ -124,7 +133,9 @@ internal!(
     tokio::task::JoinError,
     std::io::Error,
     csv::Error,
-    axum::http::Error
+    axum::http::Error,
+    axum::http::header::InvalidHeaderValue,
+    moothall_core::NoRandomness
 );
 
 /// Only its status: [`explain`] writes the rest, knowing where it was asked for.
@@ -146,11 +157,15 @@ pub async fn explain(State(state): State<AppState>, request: Request, next: Next
     let for_programs = request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;
     let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
-    let mut response = if for_programs { problem(&failure) } else { page(&state, &failure).await };
+    let mut explained = if for_programs { problem(&failure) } else { page(&state, &failure).await };
     if let Some(seconds) = failure.retry_after_s() {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        explained.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
-    response
+    // Whether it may be kept holds for the explanation too.
+    if let Some(cache) = response.headers_mut().remove(header::CACHE_CONTROL) {
+        explained.headers_mut().insert(header::CACHE_CONTROL, cache);
+    }
+    explained
 }
 
 fn problem(failure: &Failure) -> Response {

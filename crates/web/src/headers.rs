@@ -25,6 +25,12 @@ pub async fn secure(mut response: Response) -> Response {
     response
 }
 
+/// What only its user may see is kept nowhere.
+pub async fn keep_nowhere(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// Public data may be read by programs in any web page.
 pub async fn for_any_site(mut response: Response) -> Response {
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

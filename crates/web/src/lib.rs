@@ -1,10 +1,14 @@
-//! The public's side: pages, API and media origin.
+//! The public's side: pages, API and media origin; and the clerk's console.
 //!
-//! Architecture invariant: nothing here writes, and nothing of a meeting whose state is not public leaves
-//! here but its name, time and agenda.
+//! Architecture invariant: nothing but the console writes, and nothing of a meeting whose state is not public leaves
+//! here but its name, time and agenda, other than into the console.
+//!
+//! Architecture invariant: whatever is below `/clerk` is asked for by somebody who is signed in, and what a
+//! council's users may not see is not there for them.
 
 mod api;
 mod assets;
+mod clerk;
 mod clips;
 mod downloads;
 mod failure;
@@ -12,9 +16,11 @@ mod headers;
 mod media;
 mod pages;
 mod pictures;
+pub mod preflight;
 mod query;
 mod record;
 mod recordings;
+mod sign_in;
 mod state;
 mod views;
 mod watchable;
@@ -42,7 +48,8 @@ use tower_http::{
 use crate::failure::Failure;
 pub use crate::state::AppState;
 
-/// Everything that is served to the public.
+/// Everything that is served. Where it is to know from where it is called, it is served with
+/// `into_make_service_with_connect_info::<SocketAddr>()`.
 pub fn router(state: AppState) -> Router {
     let pages = Router::new()
         .route("/", get(pages::home::show))
@@ -75,6 +82,7 @@ pub fn router(state: AppState) -> Router {
         .merge(clips())
         .merge(api)
         .merge(media)
+        .merge(clerk::routes())
         .merge(operations)
         .fallback(async || Failure::NotFound)
         .method_not_allowed_fallback(async || Failure::MethodNotAllowed)

@@ -8,7 +8,10 @@ use moothall_core::{Clock, MeetingState};
 use moothall_search::Index;
 use moothall_store::{Db, ExemptSpan, Meeting, StoreError};
 
-use crate::{clips::Places, recordings::Recordings, views::Site, watchable::Watchable};
+use crate::{
+    clips::Places, preflight::RoomChecks, recordings::Recordings, sign_in::Guesses, views::Site,
+    watchable::Watchable,
+};
 
 /// What every handler works with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub struct AppState {
     pub(crate) recordings: Arc<Recordings>,
     pub(crate) watchable: Arc<Watchable>,
     pub(crate) clips: Places,
+    pub(crate) guesses: Guesses,
+    pub(crate) room_checks: RoomChecks,
     pub(crate) clock: Clock,
 }
 
@@ -34,6 +39,8 @@ impl AppState {
             archive: None,
             recordings: Arc::new(Recordings::new(media_dir, None)),
             clips: Places::default(),
+            guesses: Guesses::default(),
+            room_checks: RoomChecks::default(),
             clock,
         }
     }
@@ -43,6 +50,11 @@ impl AppState {
     pub fn with_archive(self, archive: Option<Archive>) -> Self {
         let recordings = Arc::new(Recordings::new(self.media_dir.to_path_buf(), archive.clone()));
         Self { archive, recordings, ..self }
+    }
+
+    /// With what the rooms' pages check, for an installation that records.
+    pub fn with_room_checks(self, room_checks: RoomChecks) -> Self {
+        Self { room_checks, ..self }
     }
 
     /// The private session that the public is told of; one that is over is told by the gap it left.

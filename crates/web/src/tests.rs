@@ -1,7 +1,9 @@
 //! The whole router over a real database, a real index and a recording on disk.
 
 mod api;
+mod console;
 mod data;
 mod media;
 mod pages;
+mod rooms;
 mod scene;

@@ -40,6 +40,10 @@ impl Default for Site {
 /// Address and text of the navigation's entries.
 pub const NAVIGATION: [(&str, &str); 3] = [("/", "Home"), ("/meetings", "Meetings"), ("/search", "Search")];
 
+/// As [`NAVIGATION`], in the console.
+pub const CONSOLE: [(&str, &str); 3] =
+    [("/clerk", "Meetings"), ("/clerk/rooms", "Rooms"), ("/clerk/account", "Your account")];
+
 /// A link by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
@@ -203,6 +207,13 @@ impl Paging {
             pages,
         }
     }
+}
+
+/// The text of an error as it stands on a page.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 /// `1 result`, `12,345 results`.

@@ -7,6 +7,8 @@
 //! Architecture invariant: what a job writes is committed together with the proof that the job is still
 //! its worker's; a worker that died or was held up leaves nothing half done and nothing twice.
 
+mod alerts;
+mod health;
 pub mod import;
 mod indexer;
 mod jobs;
@@ -28,6 +30,8 @@ use moothall_archive::Archive;
 use moothall_core::MeetingId;
 use moothall_ingest::{Timeline, TimelineError};
 
+pub use alerts::{AlertSettings, Alerts, AlertsError, Email, Webhook};
+pub use health::HealthSettings;
 pub use indexer::Indexer;
 pub use jobs::Worker;
 pub use recorders::Recorders;

@@ -13,6 +13,7 @@ use moothall_ingest::{
 use moothall_store::{RoomState, Secrets};
 
 use crate::{
+    health::HealthWatch,
     ledger::{Ledger, SAVE_EVERY},
     orders::{Order, Orders},
     rooms::{Origin, RoomStatus},
@@ -38,6 +39,8 @@ pub(crate) struct Recorder {
     pub ledger: Mutex<Ledger>,
     /// Whether a source that is called may be in the private network.
     pub private_network: bool,
+    /// None where nothing is connected to.
+    pub health: Option<HealthWatch>,
     /// The folder for what is not aired yet, where there is memory for it.
     pub waiting_dir: Option<PathBuf>,
     pub orders: Arc<Orders>,
@@ -167,6 +170,7 @@ impl Recorder {
                 private_network: self.private_network,
                 rank,
                 ladder: origin.wants_ladder(),
+                meter: self.health.as_ref().filter(|_| rank == Rank::Main).map(HealthWatch::meter),
             };
             let hear = |event| self.hear(rank, &event, recording, slug);
             Ok(recording.record(&source, &options, connection, hear)?)

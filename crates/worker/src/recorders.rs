@@ -13,6 +13,7 @@ use moothall_store::{Db, Meeting, Secrets, StoreError};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
+    health::{HealthSettings, HealthWatch, Watcher},
     ledger::{Ledger, Memory},
     orders::{Order, Orders},
     recorder::Recorder,
@@ -33,6 +34,7 @@ pub struct Recorders {
     pub secrets: Secrets,
     /// Whether sources that are called may be in the private network.
     pub private_network: bool,
+    pub health: HealthSettings,
 }
 
 /// A meeting that is not over, or not wholly aired, and from where it is to be recorded now.
@@ -154,6 +156,10 @@ impl Recorders {
         let status = RoomStatus::new(self.db.clone(), self.clock.clone(), runtime.clone(), room);
         let air_delay_s = meeting.air_delay_s;
         let waiting_dir = waiting.folder(meeting.id);
+        let health = origin.is_some().then(|| {
+            let watch = Watcher::new(&self.db, &self.clock, &self.media_dir, &meeting, &orders, &self.health);
+            HealthWatch::start(watch, &runtime)
+        });
         let ledger = Ledger {
             db: self.db.clone(),
             clock: self.clock.clone(),
@@ -169,6 +175,7 @@ impl Recorders {
             status: Mutex::new(status),
             ledger: Mutex::new(ledger),
             private_network: self.private_network,
+            health,
             waiting_dir,
             orders: Arc::clone(&orders),
         };

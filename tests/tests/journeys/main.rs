@@ -14,6 +14,7 @@ mod commands;
 mod encoders;
 mod fixtures;
 mod full_disk;
+mod health;
 mod inputs;
 mod killed;
 mod live;

@@ -10,9 +10,9 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, FixedOffset, TimeDelta};
-use moothall_core::{Clock, MeetingState};
-use moothall_store::{Db, JobKind, JobState, Meeting};
-use moothall_worker::import::{Report, Request, import_meeting};
+use moothall_core::{Clock, MeetingState, Secret, UserId, hash_password};
+use moothall_store::{Db, JobKind, JobState, Meeting, User};
+use moothall_worker::import::{Report, Request, council_name, import_meeting};
 
 use super::block_on;
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const COUNCIL: &str = "larkbridge-borough-council";
+const CLERK: &str = "clerk@larkbridge.example";
 /// Of a stream that never leaves this machine.
 const PASSPHRASE: &str = "larkbridge-demo";
 
@@ -53,6 +54,7 @@ pub fn run(settings: Settings, args: Args) -> Result<ExitCode> {
         let db = settings.open_database().await?;
         let published = import_published(&settings, &db, &clock, &dir, &debate).await?;
         end_earlier_live_meetings(&db).await?;
+        let password = clerk_login(&db, &clock).await?;
         let port = free_udp_port()?;
         let live = import_live(&settings, &db, &clock, &dir, &debate, port).await?;
         let service = Service::start(&settings, &db, &clock, listen, &Role::ALL).await?;
@@ -66,6 +68,8 @@ pub fn run(settings: Settings, args: Args) -> Result<ExitCode> {
         println!("Moothall is on http://localhost:{}", listen.port());
         println!("  live now       http://localhost:{}/meetings/{}", listen.port(), live.slug);
         println!("  in the archive http://localhost:{}/meetings/{}", listen.port(), published.slug);
+        println!("  clerk's login  http://localhost:{}/login", listen.port());
+        println!("                 {CLERK}, password {}", password.reveal());
         println!("Ctrl-C ends it.");
         let watching = tokio::spawn(watch_transcription(db.clone(), published));
         service.until_stopped().await?;
@@ -74,6 +78,26 @@ pub fn run(settings: Settings, args: Args) -> Result<ExitCode> {
         db.close().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Gives the council a clerk, with a new password each time, since only its hash is kept.
+async fn clerk_login(db: &Db, clock: &Clock) -> Result<Secret> {
+    let password = Secret::readable()?;
+    let now = clock.now();
+    let mut tx = db.begin().await?;
+    let council = tx.ensure_council(COUNCIL, &council_name(COUNCIL), now).await?;
+    let clerk = User {
+        id: UserId::new(),
+        email: CLERK.to_owned(),
+        name: "Sam Alder".to_owned(),
+        password_hash: hash_password(&password)?,
+        created_at: now,
+    };
+    let clerk = tx.save_user(&clerk).await?;
+    tx.end_sign_ins(clerk.id, None).await?;
+    tx.set_role(clerk.id, council.id, moothall_store::Role::Clerk).await?;
+    tx.commit().await?;
+    Ok(password)
 }
 
 /// The meeting in the archive: its film goes the way of every imported recording, and the program itself

@@ -11,6 +11,7 @@ pub mod reindex;
 pub mod room;
 pub mod serve;
 pub mod transcribe;
+pub mod user;
 
 use anyhow::{Context, Result};
 

@@ -3,9 +3,13 @@
 use std::{fs, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
-use moothall_core::{Clock, RoomId, Secret, slugify};
+use moothall_core::{
+    Clock, RoomId, Secret,
+    health::{Check, Verdict},
+    slugify,
+};
 use moothall_ingest::{KeyKind, Source};
-use moothall_store::{AuditEntry, Council, Room, RoomAddress, RoomState, Secrets, Tx};
+use moothall_store::{AuditEntry, Council, Db, Room, RoomAddress, RoomState, Secrets, Tx};
 use moothall_worker::import::council_name;
 use serde_json::{Value, json};
 
@@ -27,6 +31,8 @@ enum Command {
     Add(NewRoom),
     /// Show the rooms, and how it goes there
     List,
+    /// Say whether a room is ready for a meeting, and what to do if it is not
+    Check { slug: String },
     /// Give a room a new key, shown once; the old one is dead at once
     RotateKey {
         slug: String,
@@ -89,6 +95,9 @@ pub fn run(settings: &Settings, args: Args) -> Result<ExitCode> {
             list(&db.rooms().await?);
             return Ok(ExitCode::SUCCESS);
         }
+        if let Command::Check { slug } = &args.command {
+            return check(settings, &db, &args.council, slug).await;
+        }
         let mut tx = db.begin().await?;
         // One that is made here is kept only if all else succeeds.
         let council =
@@ -99,7 +108,7 @@ pub fn run(settings: &Settings, args: Args) -> Result<ExitCode> {
             Command::RotateKey { slug, backup } => change.rotate_key(&slug, backup).await?,
             Command::Set(changes) => change.set(changes).await?,
             Command::Remove { slug } => change.remove(&slug).await?,
-            Command::List => {}
+            Command::List | Command::Check { .. } => {}
         }
         change.tx.commit().await?;
         // A key is shown once it counts.
@@ -384,6 +393,22 @@ fn list(rooms: &[Room]) {
             println!("             {state_note}");
         }
     }
+}
+
+/// Prints what is well and what is not, and fails if something must be mended before a meeting.
+async fn check(settings: &Settings, db: &Db, council: &str, slug: &str) -> Result<ExitCode> {
+    let rooms = db.rooms().await?;
+    let room = rooms.iter().find(|room| room.council_slug == council && room.slug == slug);
+    let room = room.with_context(|| {
+        format!("{council} has no room {slug}: see `moothall room list`, and give its --council")
+    })?;
+    let now = Clock::System.now();
+    let checks = settings.room_checks().check(db, &settings.media_dir(), room, now).await?;
+    for Check { verdict, about, says } in &checks {
+        println!("{:<8} {about:<9} {says}", verdict.as_str());
+    }
+    let has_problem = checks.iter().any(|check| check.verdict == Verdict::Problem);
+    Ok(if has_problem { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Rooms that wait for their encoders at the same port cannot both do so at the same time, unless each has a

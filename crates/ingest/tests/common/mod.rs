@@ -115,6 +115,7 @@ pub fn options() -> RecordOptions {
         file_epoch: epoch(),
         no_stream_after: Duration::from_secs(10),
         private_network: true,
+        meter: None,
     }
 }
 

@@ -77,6 +77,7 @@ pub async fn filter(db: &Db, pairs: &Pairs) -> Result<MeetingFilter> {
     let midnight = |date: chrono::NaiveDate| date.and_time(NaiveTime::MIN).and_utc();
     let page = i64::try_from(pairs.page()).unwrap_or(i64::MAX);
     Ok(MeetingFilter {
+        council_id: None,
         committee_id,
         state,
         from: pairs.date("from")?.map(midnight),

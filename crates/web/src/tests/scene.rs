@@ -7,8 +7,8 @@ use axum::{
 };
 use chrono::TimeDelta;
 use moothall_core::{
-    AgendaItemId, CaptionId, Evidence, MediaTime, MeetingId, MeetingState, RecordingId, SpanId, SpeakerId,
-    TurnId,
+    AgendaItemId, CaptionId, Clock, Evidence, MediaTime, MeetingId, MeetingState, RecordingId, SpanId,
+    SpeakerId, TurnId,
 };
 use moothall_search::{CaptionDoc, Index, Item, MeetingDocs, Named};
 use moothall_store::{
@@ -25,6 +25,7 @@ pub struct Town {
     pub captions: Vec<CaptionRow>,
     pub test_db: TestDb,
     pub folder: tempfile::TempDir,
+    pub clock: Clock,
     router: Router,
 }
 
@@ -229,8 +230,8 @@ impl Town {
             index.commit(1).unwrap();
         }
 
-        let state = AppState::new(test_db.db.clone(), Arc::new(index), media_dir, scene.clock);
-        Self { meeting, captions, test_db, folder, router: router(state) }
+        let state = AppState::new(test_db.db.clone(), Arc::new(index), media_dir, scene.clock.clone());
+        Self { meeting, captions, test_db, folder, clock: scene.clock, router: router(state) }
     }
 
     pub async fn get(&self, address: &str) -> Answer {

@@ -71,6 +71,7 @@ pub async fn import(
         file_epoch: report.meeting.starts_at,
         no_stream_after: NO_STREAM_AFTER,
         private_network: false,
+        meter: None,
     };
     let summary = match record(file.to_owned(), dir.clone(), options, progress).await? {
         Ok(summary) => summary,

@@ -1,0 +1,46 @@
+//! The clerk's console: everything below `/clerk`, and the door to it.
+//!
+//! A page here has a handler with [`SignedIn`](crate::sign_in::SignedIn) among its arguments, and a template
+//! that extends `clerk/frame.html`.
+
+mod account;
+mod chart;
+mod home;
+mod login;
+mod meeting;
+mod meters;
+mod room;
+mod room_events;
+mod rooms;
+
+use axum::{
+    Router, middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use tower_http::csrf::{CsrfLayer, ProtectionError};
+
+use crate::{failure::Failure, headers, state::AppState};
+
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/login", get(login::show).post(login::sign_in))
+        .route("/logout", post(login::sign_out))
+        .route("/clerk", get(home::show))
+        .route("/clerk/meetings/{slug}", get(meeting::show))
+        .route("/clerk/rooms", get(rooms::show))
+        .route("/clerk/rooms/{slug}", get(room::show))
+        .route("/clerk/rooms/{slug}/events", get(room_events::show))
+        .route("/clerk/account", get(account::show))
+        .route("/clerk/account/password", post(account::set_password))
+        .route("/clerk/account/sign-out", post(account::sign_out))
+        .layer(CsrfLayer::new().with_rejection_response(from_elsewhere))
+        .layer(middleware::map_response(headers::keep_nowhere))
+}
+
+/// Another site's page made the browser ask.
+fn from_elsewhere(_: ProtectionError) -> Response {
+    let text =
+        "This was sent by a page of another site, and not done. Open the console itself and do it there.";
+    Failure::Forbidden(text.to_owned()).into_response()
+}

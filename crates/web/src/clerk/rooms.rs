@@ -1,0 +1,71 @@
+//! `/clerk/rooms`: how it goes in all rooms of the user's councils.
+
+use askama::Template;
+use axum::{extract::State, response::Html};
+use moothall_core::health::Finding;
+use moothall_store::{Role, Room, RoomState};
+
+use crate::{
+    failure::Result,
+    preflight::OPENS_BEFORE,
+    sign_in::SignedIn,
+    state::AppState,
+    views::{Badge, Site, sentence},
+};
+
+#[derive(Debug, Template)]
+#[template(path = "clerk/rooms.html")]
+pub struct RoomsPage {
+    pub site: Site,
+    pub rooms: Vec<RoomRow>,
+}
+
+/// One room in the console.
+#[derive(Debug)]
+pub struct RoomRow {
+    pub slug: String,
+    pub name: String,
+    pub badge: Badge,
+    /// Why, and what to do; may be empty.
+    pub note: String,
+    /// What is wrong now.
+    pub findings: Vec<&'static str>,
+}
+
+impl RoomRow {
+    pub fn new(room: &Room, findings: Vec<&'static str>) -> Self {
+        let note = match room.state_note.as_str() {
+            "" => String::new(),
+            note => sentence(note),
+        };
+        Self { slug: room.slug.clone(), name: room.name.clone(), badge: badge(room.state), note, findings }
+    }
+}
+
+pub async fn show(State(state): State<AppState>, signed_in: SignedIn) -> Result<Html<String>> {
+    let open = state.db.open_findings().await?;
+    let mut rooms = Vec::new();
+    for room in state.db.rooms().await? {
+        if !signed_in.may(Role::Viewer, room.council_id) {
+            continue;
+        }
+        let meeting = state.db.shown_in_room(room.id, state.clock.now() + OPENS_BEFORE).await?;
+        let of_room = open.iter().filter(|row| Some(row.meeting_id) == meeting);
+        let findings = of_room.map(|row| row.finding).map(|finding: Finding| finding.title()).collect();
+        rooms.push(RoomRow::new(&room, findings));
+    }
+    Ok(Html(RoomsPage { site: state.site().await?.at("Rooms"), rooms }.render()?))
+}
+
+/// How it goes there, in words.
+pub const fn badge(state: RoomState) -> Badge {
+    let (text, class) = match state {
+        RoomState::Idle => ("Idle", ""),
+        RoomState::Waiting => ("Waiting for the encoder", ""),
+        RoomState::Connected => ("Encoder connected", ""),
+        RoomState::Recording => ("Recording", "mh-tag--live"),
+        RoomState::Refused => ("Encoder refused", "mh-tag--wrong"),
+        RoomState::Failed => ("Trouble", "mh-tag--wrong"),
+    };
+    Badge { text, class }
+}
