@@ -77,7 +77,7 @@ impl Meter {
             ear: Ear::default(),
             looker: Looker::default(),
             counter: Counter::default(),
-            formats: [None, None],
+            formats: Default::default(),
         };
         (Self(tap), readings)
     }
@@ -114,16 +114,15 @@ impl Meter {
     fn catch(&self, pad: &gst::Pad, rendition: Rendition, buffer: &gst::Buffer) {
         let mut caught = self.lock();
         let bytes = buffer.size() as u64;
-        match rendition {
-            Rendition::Audio => caught.sound_bytes += bytes,
-            Rendition::Video => {
-                caught.picture_bytes += bytes;
-                let is_key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-                if !is_key || caught.looked_at.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
-                    return;
-                }
-                caught.looked_at = Some(Instant::now());
+        if rendition.is_picture() {
+            caught.picture_bytes += bytes;
+            let is_key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+            if !is_key || caught.looked_at.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
+                return;
             }
+            caught.looked_at = Some(Instant::now());
+        } else {
+            caught.sound_bytes += bytes;
         }
         if caught.closed || caught.pieces.len() >= MOST_PIECES {
             caught.missed += 1;
@@ -166,7 +165,7 @@ pub struct Readings {
     ear: Ear,
     looker: Looker,
     counter: Counter,
-    formats: [Option<String>; 2],
+    formats: [Option<String>; Rendition::ALL.len()],
 }
 
 impl Iterator for Readings {
@@ -186,9 +185,10 @@ impl Iterator for Readings {
         reading.link = caught.source.and_then(|source| self.counter.count(&source.upgrade()?));
         for Piece { rendition, buffer, caps } in caught.pieces {
             self.formats[rendition.index()] = Some(describe(&caps));
-            match rendition {
-                Rendition::Audio => self.ear.hear(buffer, &caps),
-                Rendition::Video => reading.picture = self.looker.look(buffer, &caps).or(reading.picture),
+            if rendition.is_picture() {
+                reading.picture = self.looker.look(buffer, &caps).or(reading.picture);
+            } else {
+                self.ear.hear(buffer, &caps);
             }
         }
         reading.sound = self.ear.levels();

@@ -1,6 +1,4 @@
 //! The same picture in smaller sizes, for telephones and slow lines.
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 mod common;
 
 use common::*;

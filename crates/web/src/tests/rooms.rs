@@ -6,7 +6,7 @@ use moothall_core::{
     RoomId,
     health::{Finding, Level, Link, Look, Reading, Side},
 };
-use moothall_store::{Role, Room, RoomState};
+use moothall_store::{Role, Room, RoomAddress, RoomState};
 
 use super::scene::Town;
 
@@ -22,9 +22,13 @@ impl Town {
             council_slug: self.meeting.council_slug.clone(),
             slug: "council-chamber".to_owned(),
             name: "Council <Chamber>".to_owned(),
-            source: "srt://0.0.0.0:9710?mode=listener".to_owned(),
-            sealed_secret: None,
-            key_sha256: None,
+            main: RoomAddress {
+                source: "srt://0.0.0.0:9710?mode=listener".to_owned(),
+                sealed_secret: None,
+                key_sha256: None,
+            },
+            backup: None,
+            ladder: false,
             air_delay_s: 10,
             created_at: now,
             state: RoomState::Recording,
