@@ -1,4 +1,5 @@
 //! The same picture in smaller sizes, for telephones and slow lines.
+
 mod common;
 
 use common::*;
