@@ -1,6 +1,6 @@
--- What of a recording is still to be copied to the object store, as its uploader last told it. The journal in
+-- What of a recording is still to be copied to the object store, as its archiver last told it. The journal in
 -- the store says what is there; this is for people.
-CREATE TABLE uploads (
+CREATE TABLE archive_backlog (
     meeting_id    BLOB PRIMARY KEY NOT NULL REFERENCES meetings (id),
     waiting_files INTEGER NOT NULL,
     waiting_bytes INTEGER NOT NULL,

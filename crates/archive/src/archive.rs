@@ -30,7 +30,7 @@ const READ_LIMIT: Duration = Duration::from_secs(9);
 const JOURNAL_LIMIT: Duration = Duration::from_secs(20);
 /// The same over a thin line, when nobody waits.
 const WHOLE_LIMIT: Duration = Duration::from_secs(120);
-/// What is tried again at once; whoever uploads tries again later as well.
+/// What is tried again at once; whoever copies tries again later as well.
 const RETRIES: usize = 3;
 /// Blocks that are fetched for players at the same time: 32 of 4 MiB at the most.
 const MOST_READS: usize = 32;

@@ -9,7 +9,7 @@ use moothall_core::Clock;
 use moothall_search::Index;
 use moothall_store::Db;
 use moothall_web::AppState;
-use moothall_worker::{Alerts, HealthSettings, Indexer, Recorders, Speech, Uploader, Worker};
+use moothall_worker::{Alerts, Archiver, HealthSettings, Indexer, Recorders, Speech, Worker};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -99,16 +99,16 @@ impl Service {
             });
             if let Some(archive) = archive.clone() {
                 let keep_days = settings.storage.as_ref().and_then(|storage| storage.keep_days);
-                let uploader = Uploader {
+                let archiver = Archiver {
                     db: db.clone(),
                     clock: clock.clone(),
                     media_dir: settings.media_dir(),
                     archive,
                     keep: keep_days.map(|days| TimeDelta::days(i64::from(days))),
                 };
-                let upload_until = stopped.clone();
+                let archive_until = stopped.clone();
                 tasks.spawn(async move {
-                    uploader.run(upload_until).await;
+                    archiver.run(archive_until).await;
                     Ok(())
                 });
             }

@@ -20,6 +20,7 @@ mod alerts;
 mod attempts;
 mod audit;
 mod backend;
+mod backlog;
 mod councils;
 mod error;
 mod health;
@@ -32,7 +33,6 @@ mod secrets;
 mod session;
 mod sign_ins;
 mod transcript;
-mod uploads;
 mod users;
 
 pub use agenda::{AgendaItem, Document, ItemSpan};
@@ -40,6 +40,7 @@ pub use alerts::{AlertEvent, AlertTarget, ClaimedAlert};
 pub use attempts::Admission;
 pub use audit::AuditEntry;
 pub use backend::{Db, Tx};
+pub use backlog::Backlog;
 pub use councils::{Committee, Council, Membership, Person, PersonMeeting};
 pub use error::StoreError;
 pub use health::FindingRow;
@@ -51,7 +52,6 @@ pub use secrets::{SecretError, Secrets};
 pub use session::{ExemptSpan, SessionError};
 pub use sign_ins::SignIn;
 pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};
-pub use uploads::Upload;
 pub use users::{CouncilRole, Role, User};
 
 /// Every SQL text of this crate by the name of its constant, so that a test can prepare each on both
@@ -72,7 +72,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         rooms::STATEMENTS,
         sign_ins::STATEMENTS,
         transcript::STATEMENTS,
-        uploads::STATEMENTS,
+        backlog::STATEMENTS,
         users::STATEMENTS,
     ]
     .into_iter()

@@ -5,8 +5,8 @@ use moothall_core::{
     AgendaItemId, CaptionId, Evidence, MediaTime, MeetingState, RecordingId, SpanId, SpeakerId, TurnId, Word,
 };
 use moothall_store::{
-    AgendaItem, CaptionRow, Db, ItemSpan, MeetingFilter, Membership, Recording, Role, Speaker, SpeakerKind,
-    Turn, Upload, User,
+    AgendaItem, Backlog, CaptionRow, Db, ItemSpan, MeetingFilter, Membership, Recording, Role, Speaker,
+    SpeakerKind, Turn, User,
 };
 use moothall_testkit::{Scene, databases, noon};
 
@@ -231,22 +231,22 @@ async fn a_user_has_one_address_and_a_role_per_council() {
 async fn what_waits_to_be_copied_is_told_until_nothing_does() {
     for test in databases().await {
         let scene = Scene::set(&test.db).await;
-        let mut upload = Upload {
+        let mut backlog = Backlog {
             meeting_id: scene.meeting.id,
             waiting_files: 3,
             waiting_bytes: 1 << 40,
             trouble: "the store does not answer".to_owned(),
             told_at: noon(),
         };
-        test.db.tell_upload(&upload).await.unwrap();
-        upload.waiting_files = 2;
-        test.db.tell_upload(&upload).await.unwrap();
-        assert_eq!(test.db.uploads().await.unwrap(), [upload.clone()]);
-        upload.waiting_files = 0;
-        test.db.tell_upload(&upload).await.unwrap();
-        assert_eq!(test.db.uploads().await.unwrap().len(), 1, "the trouble is still told");
-        upload.trouble.clear();
-        test.db.tell_upload(&upload).await.unwrap();
-        assert!(test.db.uploads().await.unwrap().is_empty());
+        test.db.tell_backlog(&backlog).await.unwrap();
+        backlog.waiting_files = 2;
+        test.db.tell_backlog(&backlog).await.unwrap();
+        assert_eq!(test.db.archive_backlog().await.unwrap(), [backlog.clone()]);
+        backlog.waiting_files = 0;
+        test.db.tell_backlog(&backlog).await.unwrap();
+        assert_eq!(test.db.archive_backlog().await.unwrap().len(), 1, "the trouble is still told");
+        backlog.trouble.clear();
+        test.db.tell_backlog(&backlog).await.unwrap();
+        assert!(test.db.archive_backlog().await.unwrap().is_empty());
     }
 }

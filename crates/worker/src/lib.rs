@@ -8,6 +8,8 @@
 //! its worker's; a worker that died or was held up leaves nothing half done and nothing twice.
 
 mod alerts;
+mod archiver;
+mod copying;
 mod health;
 pub mod import;
 mod indexer;
@@ -20,8 +22,6 @@ mod recorders;
 mod rooms;
 mod transcribe;
 mod turns;
-mod upload;
-mod uploader;
 mod waiting;
 
 use std::path::{Path, PathBuf};
@@ -31,12 +31,12 @@ use moothall_core::MeetingId;
 use moothall_ingest::{Timeline, TimelineError};
 
 pub use alerts::{AlertSettings, Alerts, AlertsError, Email, Webhook};
+pub use archiver::Archiver;
 pub use health::HealthSettings;
 pub use indexer::Indexer;
 pub use jobs::Worker;
 pub use recorders::Recorders;
 pub use transcribe::Speech;
-pub use uploader::Uploader;
 
 /// Where the recording of a meeting lies below the folder of all media.
 pub fn recording_dir(media_dir: &Path, meeting: MeetingId) -> PathBuf {

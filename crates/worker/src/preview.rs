@@ -13,7 +13,7 @@ use moothall_core::Clock;
 use moothall_ingest::{Timeline, poster, storyboard};
 use moothall_store::{ClaimedJob, Db, Recording};
 
-use crate::{recording_dir, timeline, upload::copy_pictures};
+use crate::{copying::copy_pictures, recording_dir, timeline};
 
 /// Below the recording; the pages serve them from there.
 pub const FOLDER: &str = "preview";
@@ -22,7 +22,7 @@ pub const LAST: &str = "poster.jpg";
 /// How the name of one ends that is being written.
 pub const UNFINISHED: &str = ".new";
 /// How long to wait for the rest of the recording to be copied to the object store.
-const WAIT_FOR_UPLOAD: TimeDelta = TimeDelta::seconds(30);
+const WAIT_FOR_COPY: TimeDelta = TimeDelta::seconds(30);
 
 /// Makes the poster and the storyboard anew; of sound alone there are none. Where the recording is in the
 /// object store only, the pictures go there too.
@@ -51,7 +51,7 @@ pub async fn run(
     let mut tx = db.begin().await?;
     tx.hold_job(job, 1, 1, now).await?;
     if !is_whole {
-        tx.put_back_job(job, now + WAIT_FOR_UPLOAD).await?;
+        tx.put_back_job(job, now + WAIT_FOR_COPY).await?;
         return Ok(tx.commit().await?);
     }
     let is_of = |now: &Recording| (now.epoch, now.duration_ms) == (recorded.epoch, recorded.duration_ms);

@@ -55,7 +55,7 @@ impl Speech {
 
 /// How long to wait for more in the object store, where the journal of a recording that goes on is renewed every
 /// two minutes.
-const WAIT_FOR_UPLOAD: TimeDelta = TimeDelta::seconds(30);
+const WAIT_FOR_COPY: TimeDelta = TimeDelta::seconds(30);
 
 /// What one slice gave.
 struct Slice {
@@ -109,7 +109,7 @@ pub async fn run(
         let run_after = match (goes_on && (recording.finished || more_is_there), is_here) {
             (true, _) => now,
             (false, true) => now + WAIT_FOR_MORE,
-            (false, false) => now + WAIT_FOR_UPLOAD,
+            (false, false) => now + WAIT_FOR_COPY,
         };
         tx.put_back_job(job, run_after).await?;
     }

@@ -34,7 +34,7 @@ const MIGRATIONS: [(&str, &str); 18] = [
     ("postgres/0004_posters.sql", "aa460454d261e43916234459504033a38ebba4fb284f8623439887d9195a90e6"),
     ("postgres/0005_health.sql", "50bc40e598b04e494f641b709a21a7458a8dfcb5b153b499f30fda799f45c637"),
     ("postgres/0006_sign_in.sql", "5f2094adccd34f39affc22b4b893939af4652b3547a424d68c025410f39f1d17"),
-    ("postgres/0007_archive.sql", "bf4410d40d945f5f3354a475b93c7a397b27dcf85491f28ccc32d69f439c8c5b"),
+    ("postgres/0007_archive.sql", "21c58b3ee241babea6ee76589a5c595ef79a68a16f77ab220c6f5387628bb360"),
     ("postgres/0008_room_backup.sql", "0f2867906b8c5a584f7f0dd02d2670cb4acd3c0de8125709ac3ec4fd1a406d69"),
     ("postgres/0009_room_ladder.sql", "a446fb37d5385bfd3be5bcfef6ab804763994d2d2085e2af201b216321b08657"),
     ("sqlite/0001_init.sql", "27d3cf94fb8a714d718faf28311287e5b8115a76df0b0fec7fdb81766d3013e6"),
@@ -43,7 +43,7 @@ const MIGRATIONS: [(&str, &str); 18] = [
     ("sqlite/0004_posters.sql", "918b0742f24935cd1f0420a294c81f95c04bfbf15c3678e579ad12dfb6fffa85"),
     ("sqlite/0005_health.sql", "8fbf1149543160748e5b5ba3c66476148d6f50c23daec0f29138fe3d1b733ca5"),
     ("sqlite/0006_sign_in.sql", "1ce1b38e956133c8b07f7fda23d7d5f3ece3db60373226db9c6839276383101b"),
-    ("sqlite/0007_archive.sql", "dc217f93ac93002c721b13abdcd60fdaf11432bdd852f9576dabe79d8e3ed720"),
+    ("sqlite/0007_archive.sql", "d1c34ec3eee2ca985568bfbd8d6727ff8a660f32b2639837966a05a6616f9222"),
     ("sqlite/0008_room_backup.sql", "fc736e3924a608fa5b90f375ac516b8b37e55099c179c033a31ac44a7a8b9ba8"),
     ("sqlite/0009_room_ladder.sql", "da7fc59c4635ce58d234fe88fd353478ae48035499330b26b2510c752640f8e6"),
 ];

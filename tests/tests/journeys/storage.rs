@@ -65,8 +65,8 @@ fn tells_the_truth(bucket: &Bucket, meeting: &str, files: &BTreeMap<String, Vec<
 
 /// Recordings of which something still has to be copied, with what is in the way.
 fn troubles(home: &Home) -> Vec<String> {
-    let uploads = home.database(async |db| db.uploads().await.unwrap());
-    uploads.into_iter().map(|upload| upload.trouble).collect()
+    let backlogs = home.database(async |db| db.archive_backlog().await.unwrap());
+    backlogs.into_iter().map(|backlog| backlog.trouble).collect()
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_store_that_fails_and_lies_loses_nothing_and_has_nothing_twice() {
         until("the trouble to be told", MINUTE, || {
             troubles(&home).iter().any(|trouble| trouble.contains(words)).then_some(())
         });
-        let waiting = home.database(async |db| db.uploads().await.unwrap());
+        let waiting = home.database(async |db| db.archive_backlog().await.unwrap());
         assert!(waiting[0].waiting_files > 0 && waiting[0].waiting_bytes > 0, "{waiting:?}");
         assert_eq!(local_files(&recording), files, "nothing is removed from the disk");
         assert!(bucket.object(&format!("{meeting}/journal.jsonl")).is_none(), "nothing is told of");
@@ -121,7 +121,7 @@ fn a_store_that_fails_and_lies_loses_nothing_and_has_nothing_twice() {
 }
 
 #[test]
-fn an_uploader_that_is_killed_goes_on_where_it_was() {
+fn an_archiver_that_is_killed_goes_on_where_it_was() {
     let bucket = Bucket::start(Manner::Slowly);
     let home = Home::new().with_variables(bucket.variables());
     import_film(&home).ok();

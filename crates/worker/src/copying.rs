@@ -18,7 +18,7 @@ use futures_util::{StreamExt, stream};
 use moothall_archive::{Archive, ArchiveError};
 use moothall_core::MeetingId;
 use moothall_ingest::{MediaFile, Rendition, Timeline};
-use moothall_store::Upload;
+use moothall_store::Backlog;
 
 use crate::preview;
 
@@ -45,7 +45,7 @@ pub enum Outcome {
     Copied,
 }
 
-pub struct RecordingUpload {
+pub struct RecordingCopy {
     id: MeetingId,
     dir: PathBuf,
     /// The length of the journal file when all of it was in the store.
@@ -55,7 +55,7 @@ pub struct RecordingUpload {
     /// What is not wholly copied.
     going: Option<Going>,
     waiting: Waiting,
-    told: Option<Upload>,
+    told: Option<Backlog>,
 }
 
 struct Going {
@@ -66,7 +66,7 @@ struct Going {
     journal_at: Option<Instant>,
 }
 
-impl RecordingUpload {
+impl RecordingCopy {
     pub fn new(id: MeetingId, dir: PathBuf) -> Self {
         let (copied_journal, copied_pictures, going, told) = (None, None, None, None);
         Self { id, dir, copied_journal, copied_pictures, going, waiting: Waiting::default(), told }
@@ -77,12 +77,12 @@ impl RecordingUpload {
     }
 
     /// Whether this is not what the database was told.
-    pub fn is_news(&self, row: &Upload) -> bool {
-        let said = |row: &Upload| (row.waiting_files, row.waiting_bytes, row.trouble.clone());
+    pub fn is_news(&self, row: &Backlog) -> bool {
+        let said = |row: &Backlog| (row.waiting_files, row.waiting_bytes, row.trouble.clone());
         self.told.as_ref().map(said) != Some(said(row))
     }
 
-    pub fn told(&mut self, row: Upload) {
+    pub fn told(&mut self, row: Backlog) {
         self.told = Some(row);
     }
 

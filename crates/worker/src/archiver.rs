@@ -12,12 +12,12 @@ use anyhow::{Context, Result};
 use chrono::TimeDelta;
 use moothall_archive::{Archive, ArchiveError};
 use moothall_core::{Clock, MeetingId};
-use moothall_store::{Db, Upload};
+use moothall_store::{Backlog, Db};
 use tokio::sync::watch;
 
 use crate::{
+    copying::{Outcome, RecordingCopy},
     recording_dir,
-    upload::{Outcome, RecordingUpload},
 };
 
 /// Segments last two seconds.
@@ -29,10 +29,10 @@ const TRIM_EVERY: Duration = Duration::from_secs(3_600);
 /// A backlog is first told of in the log from this size on, and again whenever it has doubled: some minutes of
 /// a meeting.
 const TOLD_BYTES: u64 = 64 << 20;
-const LOCK: &str = ".uploader.lock";
+const LOCK: &str = ".archiver.lock";
 
 /// Of one disk there is one at a time, whoever starts it.
-pub struct Uploader {
+pub struct Archiver {
     pub db: Db,
     pub clock: Clock,
     pub media_dir: PathBuf,
@@ -43,14 +43,14 @@ pub struct Uploader {
 
 #[derive(Default)]
 struct Memory {
-    uploads: HashMap<MeetingId, RecordingUpload>,
+    copies: HashMap<MeetingId, RecordingCopy>,
     trimmed_at: Option<Instant>,
     /// The backlog that the log was last told of.
     told_bytes: u64,
     complaint: String,
 }
 
-impl Uploader {
+impl Archiver {
     /// Copies until `stop` says so. Whatever it is at can be broken off at any moment and is done again.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         let mut memory = Memory::default();
@@ -119,17 +119,17 @@ impl Uploader {
         trims: Option<TimeDelta>,
         trouble: Option<&str>,
     ) -> Result<()> {
-        if !memory.uploads.contains_key(&id) && self.db.meeting(id).await?.is_none() {
+        if !memory.copies.contains_key(&id) && self.db.meeting(id).await?.is_none() {
             // A folder that somebody put here; or its meeting is just being entered.
             return Ok(());
         }
         let dir = recording_dir(&self.media_dir, id);
-        let upload = memory.uploads.entry(id).or_insert_with(|| RecordingUpload::new(id, dir));
+        let copy = memory.copies.entry(id).or_insert_with(|| RecordingCopy::new(id, dir));
         let outcome = match trouble {
-            Some(trouble) => upload.count().await.map(|()| Some(trouble.to_owned())),
-            None => match upload.advance(&self.archive).await {
-                Ok(Outcome::Copied) if self.keep.is_some() => self.trim(upload, self.keep).await,
-                Ok(_) => self.trim(upload, trims).await,
+            Some(trouble) => copy.count().await.map(|()| Some(trouble.to_owned())),
+            None => match copy.advance(&self.archive).await {
+                Ok(Outcome::Copied) if self.keep.is_some() => self.trim(copy, self.keep).await,
+                Ok(_) => self.trim(copy, trims).await,
                 Err(error) => Err(error),
             },
         };
@@ -137,31 +137,31 @@ impl Uploader {
             Ok(trouble) => trouble.clone().unwrap_or_default(),
             Err(error) => format!("{error:#}"),
         };
-        let waiting = upload.waiting();
-        let row = Upload {
+        let waiting = copy.waiting();
+        let row = Backlog {
             meeting_id: id,
             waiting_files: waiting.files.try_into().unwrap_or(i64::MAX),
             waiting_bytes: waiting.bytes.try_into().unwrap_or(i64::MAX),
             trouble: if waiting.files == 0 && outcome.is_ok() { String::new() } else { told },
             told_at: self.clock.now(),
         };
-        if upload.is_news(&row) {
-            self.db.tell_upload(&row).await.context("cannot tell how much is to be copied")?;
-            upload.told(row);
+        if copy.is_news(&row) {
+            self.db.tell_backlog(&row).await.context("cannot tell how much is to be copied")?;
+            copy.told(row);
         }
         outcome.map(drop)
     }
 
-    async fn trim(&self, upload: &RecordingUpload, keep: Option<TimeDelta>) -> Result<Option<String>> {
+    async fn trim(&self, copy: &RecordingCopy, keep: Option<TimeDelta>) -> Result<Option<String>> {
         if let Some(keep) = keep {
-            upload.trim(&self.archive, keep, self.clock.now()).await?;
+            copy.trim(&self.archive, keep, self.clock.now()).await?;
         }
         Ok(None)
     }
 
     fn tell_backlog(&self, memory: &mut Memory) {
         let (mut files, mut bytes) = (0, 0);
-        for waiting in memory.uploads.values().map(RecordingUpload::waiting) {
+        for waiting in memory.copies.values().map(RecordingCopy::waiting) {
             (files, bytes) = (files + waiting.files, bytes + waiting.bytes);
         }
         if files == 0 {
