@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene should say so and stop")]
 
 mod browser;
+mod console;
 mod feed;
 mod home;
 mod http;
@@ -12,6 +13,7 @@ mod server;
 mod until;
 
 pub use browser::Browser;
+pub use console::{CLERK, Console, password};
 pub use feed::{Feed, SAMPLE_RATE, tone};
 pub use home::{Home, Told, blocking};
 pub use http::{Answer, get};

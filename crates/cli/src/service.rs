@@ -8,7 +8,7 @@ use moothall_core::Clock;
 use moothall_search::Index;
 use moothall_store::Db;
 use moothall_web::AppState;
-use moothall_worker::{Indexer, Recorders, Speech, Worker};
+use moothall_worker::{Indexer, Recorders, Speech, Worker, tidy_until_stopped};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -98,6 +98,11 @@ impl Service {
                 speech: Arc::new(Speech::new(settings.models(), &settings.model, settings.mode)),
                 name: format!("process {}", std::process::id()),
             };
+            let tidied = tidy_until_stopped(db.clone(), settings.media_dir(), clock.clone(), stopped.clone());
+            tasks.spawn(async move {
+                tidied.await;
+                Ok(())
+            });
             tasks.spawn(async move {
                 worker.run(stopped).await;
                 Ok(())

@@ -20,7 +20,7 @@ pub use clock::Clock;
 pub use evidence::{Evidence, UnknownEvidence};
 pub use id::{
     AgendaItemId, CaptionId, CommitteeId, CouncilId, DocumentId, JobId, MeetingId, PersonId, RecordingId,
-    RoomId, SignInId, SpanId, SpeakerId, TurnId, UserId,
+    RoomId, SignInId, SpanId, SpeakerId, TurnId, UploadId, UserId,
 };
 pub use media_time::{MediaTime, MediaTimeError};
 pub use meeting_state::{MeetingState, StateError};

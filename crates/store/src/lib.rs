@@ -30,6 +30,7 @@ mod secrets;
 mod session;
 mod sign_ins;
 mod transcript;
+mod uploads;
 mod users;
 
 pub use agenda::{AgendaItem, Document, ItemSpan};
@@ -38,6 +39,7 @@ pub use audit::AuditEntry;
 pub use backend::{Db, Tx};
 pub use councils::{Committee, Council, Membership, Person, PersonMeeting};
 pub use error::StoreError;
+pub use imports::MediaObjection;
 pub use jobs::{ClaimedJob, Job, JobKind, JobState, LEASE, MAX_ATTEMPTS, NewJob};
 pub use meetings::{ChangedMeeting, Meeting, MeetingFilter};
 pub use recordings::Recording;
@@ -46,6 +48,7 @@ pub use secrets::{SecretError, Secrets};
 pub use session::{ExemptSpan, SessionError};
 pub use sign_ins::SignIn;
 pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};
+pub use uploads::{Upload, UploadState};
 pub use users::{CouncilRole, Role, User};
 
 /// Every SQL text of this crate by the name of its constant, so that a test can prepare each on both
@@ -64,6 +67,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         rooms::STATEMENTS,
         sign_ins::STATEMENTS,
         transcript::STATEMENTS,
+        uploads::STATEMENTS,
         users::STATEMENTS,
     ]
     .into_iter()

@@ -21,6 +21,7 @@ mod record;
 mod recordings;
 mod sign_in;
 mod state;
+mod uploads;
 mod views;
 
 #[cfg(test)]

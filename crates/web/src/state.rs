@@ -7,7 +7,7 @@ use moothall_core::{Clock, MeetingState};
 use moothall_search::Index;
 use moothall_store::{Db, ExemptSpan, Meeting, StoreError};
 
-use crate::{clips::Places, recordings::Recordings, sign_in::Guesses, views::Site};
+use crate::{clips::Places, recordings::Recordings, sign_in::Guesses, uploads::Writers, views::Site};
 
 /// What every handler works with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -18,6 +18,7 @@ pub struct AppState {
     pub(crate) recordings: Arc<Recordings>,
     pub(crate) clips: Places,
     pub(crate) guesses: Guesses,
+    pub(crate) writers: Writers,
     pub(crate) clock: Clock,
 }
 
@@ -31,6 +32,7 @@ impl AppState {
             recordings: Arc::new(Recordings::new(media_dir)),
             clips: Places::default(),
             guesses: Guesses::default(),
+            writers: Writers::default(),
             clock,
         }
     }

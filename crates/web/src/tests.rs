@@ -6,3 +6,4 @@ mod data;
 mod media;
 mod pages;
 mod scene;
+mod uploads;

@@ -26,17 +26,19 @@ const ARROWS: [(&str, &[&str]); 10] = [
 
 /// Databases out there were made by these very bytes: a shipped migration never changes, not even in a
 /// comment. A new one gets a new line.
-const MIGRATIONS: [(&str, &str); 10] = [
+const MIGRATIONS: [(&str, &str); 12] = [
     ("postgres/0001_init.sql", "4713fbafa5ef5e101b4e84976589ef5c8b02163e9f9989fb98bd2eae027376e9"),
     ("postgres/0002_air_delay.sql", "b4004bb76ca774767960d6d66d066abc75e411730abb120ba90b44409b417518"),
     ("postgres/0003_rooms.sql", "dff35baefa92f801055cb4f2706f5b9e668b11a03d029756051c0fe99d126854"),
     ("postgres/0004_posters.sql", "aa460454d261e43916234459504033a38ebba4fb284f8623439887d9195a90e6"),
     ("postgres/0006_sign_in.sql", "5f2094adccd34f39affc22b4b893939af4652b3547a424d68c025410f39f1d17"),
+    ("postgres/0008_uploads.sql", "dd7427117c2595abfd70e6f63bd38a49cd0b963abba82b0af5059f3c8b9b4c88"),
     ("sqlite/0001_init.sql", "27d3cf94fb8a714d718faf28311287e5b8115a76df0b0fec7fdb81766d3013e6"),
     ("sqlite/0002_air_delay.sql", "6a0651c8b9b21b2175dd3711d876ba33e3cf08c7bf7a23b753249645048b187c"),
     ("sqlite/0003_rooms.sql", "d6dd6bd9412711f6887a8d302caa2bfb426a16ed9f187c0011bb57e5db00778c"),
     ("sqlite/0004_posters.sql", "918b0742f24935cd1f0420a294c81f95c04bfbf15c3678e579ad12dfb6fffa85"),
     ("sqlite/0006_sign_in.sql", "1ce1b38e956133c8b07f7fda23d7d5f3ece3db60373226db9c6839276383101b"),
+    ("sqlite/0008_uploads.sql", "04545b8b3fc0ae9dd40cf26c350e83f1b922d7c15fce30f8976095d01867984a"),
 ];
 
 /// A file that is longer holds more than one thing.

@@ -10,6 +10,7 @@ mod bad_input;
 mod bad_machine;
 mod clips;
 mod commands;
+mod console;
 mod fixtures;
 mod live;
 mod media;

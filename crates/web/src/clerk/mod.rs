@@ -7,6 +7,8 @@ mod account;
 mod home;
 mod login;
 mod meeting;
+mod tus;
+mod upload;
 
 use axum::{
     Router, middleware,
@@ -23,6 +25,10 @@ pub fn routes() -> Router<AppState> {
         .route("/logout", post(login::sign_out))
         .route("/clerk", get(home::show))
         .route("/clerk/meetings/{slug}", get(meeting::show))
+        .route("/clerk/meetings/{slug}/upload", get(upload::show))
+        .route("/clerk/meetings/{slug}/upload.json", get(upload::progress))
+        .route("/clerk/meetings/{slug}/upload/again", post(upload::try_again))
+        .merge(tus::routes())
         .route("/clerk/account", get(account::show))
         .route("/clerk/account/password", post(account::set_password))
         .route("/clerk/account/sign-out", post(account::sign_out))
