@@ -39,9 +39,9 @@ const builds = await Promise.all([
   }),
   esbuild.build({
     ...common,
-    entryPoints: ["src/meeting.ts", "src/room.ts"],
+    entryPoints: ["src/meeting.ts", "src/room.ts", "src/upload.ts"],
     format: "esm",
-    // hls.js comes as a file of its own, fetched only where there is something to play.
+    // hls.js and tus-js-client come as files of their own, fetched only where there is something to play or send.
     splitting: true,
   }),
 ]);

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use fantoccini::{Client, ClientBuilder};
+use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -18,10 +18,16 @@ pub struct Browser {
     runtime: Runtime,
     client: Client,
     driver: Child,
+    /// Of the driver.
+    address: String,
     _profile: TempDir,
 }
 
 impl Browser {
+    /// As WebDriver has them.
+    pub const TAB: &str = "\u{e004}";
+    pub const ENTER: &str = "\u{e007}";
+
     /// With a window of this size in CSS pixels.
     pub fn open(width: u32, height: u32) -> Self {
         let port = free_port();
@@ -66,7 +72,7 @@ impl Browser {
         let client = runtime
             .block_on(ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&address))
             .unwrap();
-        Self { runtime, client, driver, _profile: profile }
+        Self { runtime, client, driver, address, _profile: profile }
     }
 
     #[track_caller]
@@ -90,9 +96,7 @@ impl Browser {
     #[track_caller]
     pub fn keys(&self, selector: &str, keys: &str) {
         self.runtime
-            .block_on(async {
-                self.client.find(fantoccini::Locator::Css(selector)).await?.send_keys(keys).await
-            })
+            .block_on(async { self.client.find(Locator::Css(selector)).await?.send_keys(keys).await })
             .unwrap();
     }
 
@@ -103,11 +107,36 @@ impl Browser {
         fs::write(file, picture).unwrap();
     }
 
+    /// Strikes keys, wherever the focus is; see [`Self::TAB`] and [`Self::ENTER`].
+    #[track_caller]
+    pub fn strike(&self, keys: &str) {
+        self.runtime.block_on(async { self.client.active_element().await?.send_keys(keys).await }).unwrap();
+    }
+
+    /// Chooses a file in the field that a CSS selector finds.
+    #[track_caller]
+    pub fn choose_file(&self, selector: &str, file: &Path) {
+        let file = file.to_str().unwrap();
+        self.runtime
+            .block_on(async { self.client.find(Locator::Css(selector)).await?.send_keys(file).await })
+            .unwrap();
+    }
+
+    /// Lets no more than this leave the browser in a second.
+    pub fn slow_down(&self, bytes_per_second: u64) {
+        let session = self.runtime.block_on(self.client.session_id()).unwrap().unwrap();
+        let address = format!("{}/session/{session}/chromium/network_conditions", self.address);
+        let conditions = json!({
+            "offline": false, "latency": 0, "download_throughput": 1 << 30, "upload_throughput": bytes_per_second,
+        });
+        ureq::post(&address).send_json(json!({ "network_conditions": conditions })).unwrap();
+    }
+
     /// Presses what a CSS selector finds first, as a person would.
     #[track_caller]
     pub fn press(&self, selector: &str) {
         self.runtime
-            .block_on(async { self.client.find(fantoccini::Locator::Css(selector)).await?.click().await })
+            .block_on(async { self.client.find(Locator::Css(selector)).await?.click().await })
             .unwrap();
     }
 }

@@ -5,6 +5,7 @@
 mod bad_network;
 mod browser;
 mod bucket;
+mod console;
 mod feed;
 mod home;
 mod http;
@@ -20,6 +21,7 @@ mod until;
 pub use bad_network::{BadNetwork, Trouble};
 pub use browser::Browser;
 pub use bucket::{Bucket, Manner};
+pub use console::{CLERK, Console, password};
 pub use feed::{Feed, SAMPLE_RATE, tone};
 pub use home::{Home, Told, blocking};
 pub use http::{Answer, get};

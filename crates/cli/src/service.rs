@@ -9,7 +9,9 @@ use moothall_core::Clock;
 use moothall_search::Index;
 use moothall_store::Db;
 use moothall_web::AppState;
-use moothall_worker::{Alerts, Archiver, HealthSettings, Indexer, Recorders, Speech, Worker};
+use moothall_worker::{
+    Alerts, Archiver, HealthSettings, Indexer, Recorders, Speech, Worker, tidy_until_stopped,
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -127,6 +129,11 @@ impl Service {
             let alert_until = stopped.clone();
             tasks.spawn(async move {
                 alerts.run(alert_until).await;
+                Ok(())
+            });
+            let tidied = tidy_until_stopped(db.clone(), settings.media_dir(), clock.clone(), stopped.clone());
+            tasks.spawn(async move {
+                tidied.await;
                 Ok(())
             });
             tasks.spawn(async move {

@@ -69,6 +69,8 @@ ids! {
     RoomId,
     /// A clerk, editor, viewer or administrator.
     UserId,
+    /// A recording that is being uploaded.
+    UploadId,
     /// A browser in which a user is signed in.
     SignInId,
     /// One piece of background work.

@@ -39,7 +39,7 @@ static HASHER: LazyLock<Argon2<'static>> = LazyLock::new(|| {
 
 /// Whether a password may be taken. `about` is what others know of its user: address, name, council.
 ///
-/// It has to withstand what zxcvbn (Wheeler, USENIX Security 2016) knows: 30,000 passwords that were often
+/// It has to withstand ten thousand million guesses of what zxcvbn (Wheeler, USENIX Security 2016) knows: 30,000 passwords that were often
 /// found in breaches, names, words, dates, repetitions and rows of keys. The lists are in the program.
 ///
 /// # Errors
@@ -50,7 +50,7 @@ pub fn check_password(password: &Secret, about: &[&str]) -> Result<(), WeakPassw
     }
     let parts: Vec<&str> = about.iter().flat_map(|text| text.split([' ', '@', '.', '-'])).collect();
     match zxcvbn::zxcvbn(password.reveal(), &[about, &parts].concat()).score() {
-        Score::Three | Score::Four => Ok(()),
+        Score::Four => Ok(()),
         _ => Err(WeakPassword::Guessed),
     }
 }

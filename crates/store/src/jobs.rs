@@ -16,6 +16,8 @@ use crate::{
 pub enum JobKind {
     /// Writes down what was said in a recording.
     Transcribe,
+    /// Records a file that was uploaded.
+    Record,
     /// Makes pictures of a recording that is over: its poster and its storyboard.
     Preview,
 }
@@ -24,6 +26,7 @@ impl JobKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Transcribe => "transcribe",
+            Self::Record => "record",
             Self::Preview => "preview",
         }
     }
@@ -35,6 +38,7 @@ impl TryFrom<String> for JobKind {
     fn try_from(text: String) -> Result<Self> {
         match text.as_str() {
             "transcribe" => Ok(Self::Transcribe),
+            "record" => Ok(Self::Record),
             "preview" => Ok(Self::Preview),
             _ => Err(inconsistent("kind", &text)),
         }

@@ -33,6 +33,7 @@ mod secrets;
 mod session;
 mod sign_ins;
 mod transcript;
+mod uploads;
 mod users;
 
 pub use agenda::{AgendaItem, Document, ItemSpan};
@@ -44,6 +45,7 @@ pub use backlog::Backlog;
 pub use councils::{Committee, Council, Membership, Person, PersonMeeting};
 pub use error::StoreError;
 pub use health::FindingRow;
+pub use imports::MediaObjection;
 pub use jobs::{ClaimedJob, Job, JobKind, JobState, LEASE, MAX_ATTEMPTS, NewJob};
 pub use meetings::{ChangedMeeting, Meeting, MeetingFilter};
 pub use recordings::Recording;
@@ -52,6 +54,7 @@ pub use secrets::{SecretError, Secrets};
 pub use session::{ExemptSpan, SessionError};
 pub use sign_ins::SignIn;
 pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};
+pub use uploads::{Upload, UploadState};
 pub use users::{CouncilRole, Role, User};
 
 /// Every SQL text of this crate by the name of its constant, so that a test can prepare each on both
@@ -73,6 +76,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         sign_ins::STATEMENTS,
         transcript::STATEMENTS,
         backlog::STATEMENTS,
+        uploads::STATEMENTS,
         users::STATEMENTS,
     ]
     .into_iter()

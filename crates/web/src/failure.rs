@@ -1,7 +1,7 @@
 //! What goes wrong while a request is answered.
 //!
 //! A handler returns [`Failure`]; which of its variants to use when is told there. It travels to
-//! [`explain`], which writes it as a page or, below `/api/`, as problem details (RFC 9457). Whatever the
+//! [`explain`], which writes it as a page or, for programs, as problem details (RFC 9457). Whatever the
 //! program itself did wrong is logged here, once, and never shown.
 
 use std::any::Any;
@@ -34,6 +34,8 @@ pub enum Failure {
     NotSignedIn,
     /// Who asks may look, but not do this; the text says why, for the one who asked.
     Forbidden(String),
+    /// It cannot be done, or not now: a status for programs, and why for the one who asked.
+    Refused(StatusCode, String),
     /// The request cannot be understood; the text says why and what to do, for the one who asked.
     BadRequest(String),
     /// The media is there, the asked range of it is not.
@@ -58,6 +60,7 @@ impl Failure {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotSignedIn => StatusCode::UNAUTHORIZED,
+            Self::Refused(status, _) => *status,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -80,6 +83,7 @@ impl Failure {
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "This address cannot be used in that way",
             Self::NotSignedIn => "You are not signed in",
+            Self::Refused(..) => "This cannot be done",
             Self::Forbidden(_) => "You may not do this",
             Self::BadRequest(_) => "The request could not be understood",
             Self::RangeNotSatisfiable => "There is no such part of the recording",
@@ -94,7 +98,7 @@ impl Failure {
             Self::NotFound => "There is nothing at this address that the public may see.".to_owned(),
             Self::MethodNotAllowed => "Pages and data here are read with GET.".to_owned(),
             Self::NotSignedIn => "Sign in at /login, then try again.".to_owned(),
-            Self::Forbidden(detail) | Self::BadRequest(detail) => detail.clone(),
+            Self::Refused(_, detail) | Self::Forbidden(detail) | Self::BadRequest(detail) => detail.clone(),
             Self::RangeNotSatisfiable => "The part asked for lies beyond the end.".to_owned(),
             Self::Busy => "Several clips are being made at the moment. Try again in a minute.".to_owned(),
             Self::Away => {
@@ -154,16 +158,16 @@ pub fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 
 /// Puts a failure in words.
 pub async fn explain(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let for_programs = request.uri().path().starts_with("/api/");
+    let for_programs = ["/api/", "/clerk/uploads"].iter().any(|path| request.uri().path().starts_with(path));
     let mut response = next.run(request).await;
     let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
     let mut explained = if for_programs { problem(&failure) } else { page(&state, &failure).await };
     if let Some(seconds) = failure.retry_after_s() {
         explained.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
-    // Whether it may be kept holds for the explanation too.
-    if let Some(cache) = response.headers_mut().remove(header::CACHE_CONTROL) {
-        explained.headers_mut().insert(header::CACHE_CONTROL, cache);
+    // What was said of the answer, such as that it may not be kept, holds for the explanation too.
+    for (name, value) in response.headers() {
+        explained.headers_mut().entry(name).or_insert_with(|| value.clone());
     }
     explained
 }

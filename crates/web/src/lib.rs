@@ -22,6 +22,7 @@ mod record;
 mod recordings;
 mod sign_in;
 mod state;
+mod uploads;
 mod views;
 mod watchable;
 

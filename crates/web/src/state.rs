@@ -9,8 +9,8 @@ use moothall_search::Index;
 use moothall_store::{Db, ExemptSpan, Meeting, StoreError};
 
 use crate::{
-    clips::Places, preflight::RoomChecks, recordings::Recordings, sign_in::Guesses, views::Site,
-    watchable::Watchable,
+    clips::Places, preflight::RoomChecks, recordings::Recordings, sign_in::Guesses, uploads::Writers,
+    views::Site, watchable::Watchable,
 };
 
 /// What every handler works with. Cheap to clone.
@@ -25,6 +25,7 @@ pub struct AppState {
     pub(crate) clips: Places,
     pub(crate) guesses: Guesses,
     pub(crate) room_checks: RoomChecks,
+    pub(crate) writers: Writers,
     pub(crate) clock: Clock,
 }
 
@@ -41,6 +42,7 @@ impl AppState {
             clips: Places::default(),
             guesses: Guesses::default(),
             room_checks: RoomChecks::default(),
+            writers: Writers::default(),
             clock,
         }
     }

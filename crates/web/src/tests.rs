@@ -7,3 +7,4 @@ mod media;
 mod pages;
 mod rooms;
 mod scene;
+mod uploads;

@@ -8,7 +8,7 @@ use moothall_core::Clock;
 use moothall_store::{ClaimedJob, Db, JobKind, StoreError};
 use tokio::sync::watch;
 
-use crate::{Speech, preview, transcribe};
+use crate::{Speech, preview, transcribe, upload};
 
 /// How long an idle worker waits before it looks for work again.
 const IDLE: Duration = Duration::from_secs(1);
@@ -71,6 +71,7 @@ impl Worker {
                     let speech = self.speech.clone();
                     transcribe::run(&self.db, &self.media_dir, archive, &self.clock, speech, job).await
                 }
+                JobKind::Record => upload::run(&self.db, &self.media_dir, &self.clock, job).await,
                 JobKind::Preview => preview::run(&self.db, &self.media_dir, archive, &self.clock, job).await,
             }
         };

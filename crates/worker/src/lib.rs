@@ -22,6 +22,7 @@ mod recorders;
 mod rooms;
 mod transcribe;
 mod turns;
+mod upload;
 mod waiting;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ pub use indexer::Indexer;
 pub use jobs::Worker;
 pub use recorders::Recorders;
 pub use transcribe::Speech;
+pub use upload::tidy_until_stopped;
 
 /// Where the recording of a meeting lies below the folder of all media.
 pub fn recording_dir(media_dir: &Path, meeting: MeetingId) -> PathBuf {

@@ -11,6 +11,7 @@ mod bad_input;
 mod bad_machine;
 mod clips;
 mod commands;
+mod console;
 mod encoders;
 mod fixtures;
 mod full_disk;

@@ -12,6 +12,8 @@ mod meters;
 mod room;
 mod room_events;
 mod rooms;
+mod tus;
+mod upload;
 
 use axum::{
     Router, middleware,
@@ -31,6 +33,10 @@ pub fn routes() -> Router<AppState> {
         .route("/clerk/rooms", get(rooms::show))
         .route("/clerk/rooms/{slug}", get(room::show))
         .route("/clerk/rooms/{slug}/events", get(room_events::show))
+        .route("/clerk/meetings/{slug}/upload", get(upload::show))
+        .route("/clerk/meetings/{slug}/upload.json", get(upload::progress))
+        .route("/clerk/meetings/{slug}/upload/again", post(upload::try_again))
+        .merge(tus::routes())
         .route("/clerk/account", get(account::show))
         .route("/clerk/account/password", post(account::set_password))
         .route("/clerk/account/sign-out", post(account::sign_out))

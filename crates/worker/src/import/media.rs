@@ -4,13 +4,17 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::{Context, Result};
-use moothall_core::{Clock, RecordingId};
-use moothall_ingest::{Progress, Rank, RecordOptions, Rendition, Source, StopHandle, Timeline};
-use moothall_store::{Db, JobKind, NewJob, Recording};
+use chrono::{DateTime, Utc};
+use moothall_core::{Clock, MediaTime, RecordingId};
+use moothall_ingest::{
+    Progress, Rank, RecordError, RecordOptions, Rendition, Source, StopHandle, Summary, Timeline,
+};
+use moothall_store::{Db, JobKind, MediaObjection, Meeting, NewJob, Recording, Tx};
 use sha2::{Digest, Sha256};
 
 use super::{Part, Report};
@@ -39,86 +43,147 @@ pub async fn import(
     };
     let mut tx = db.begin().await?;
     let known = tx.imported(meeting, Part::Media.as_str()).await?;
-    let has_captions = tx.imported(meeting, Part::Captions.as_str()).await?.is_some();
-    let corrected = tx.count_corrected(meeting).await?;
-    let recording = tx.recording(meeting).await?;
+    let objection = tx.objection_to_media(meeting).await?;
     drop(tx);
     if known.as_ref() == Some(&sha256) {
         return Ok(());
     }
-    // A file would take the place of what a live source brought, and that cannot be had again.
-    if known.is_none() && recording.is_some() {
-        report.failures.push(format!(
-            "{}: this meeting was recorded live, and a file would replace that; the recording was left as it \
-             is: import the file as a meeting of its own with another --slug",
-            file.display()
-        ));
-        return Ok(());
-    }
-    if known.is_some() && corrected > 0 && !has_captions {
-        report.failures.push(format!(
-            "{}: {corrected} captions of the present recording have been corrected by hand, and another \
-             recording would lose that; the recording was left as it is",
-            file.display()
-        ));
-        return Ok(());
+    match objection {
+        Some(MediaObjection::RecordedLive) => {
+            report.failures.push(format!(
+                "{}: this meeting was recorded live, and a file would replace that; the recording was left as it \
+                 is: import the file as a meeting of its own with another --slug",
+                file.display()
+            ));
+            return Ok(());
+        }
+        Some(MediaObjection::Corrected { captions }) => {
+            report.failures.push(format!(
+                "{}: {captions} captions of the present recording have been corrected by hand, and another \
+                 recording would lose that; the recording was left as it is",
+                file.display()
+            ));
+            return Ok(());
+        }
+        None => {}
     }
     let dir = recording_dir(media_dir, meeting);
-    let options = RecordOptions {
-        rank: Rank::Main,
-        ladder: false,
-        clock: clock.clone(),
-        file_epoch: report.meeting.starts_at,
-        no_stream_after: NO_STREAM_AFTER,
-        private_network: false,
-        meter: None,
-    };
-    let summary = match record(file.to_owned(), dir.clone(), options, progress).await? {
-        Ok(summary) => summary,
+    let recorded = record(
+        file.to_owned(),
+        dir.clone(),
+        clock,
+        report.meeting.starts_at,
+        StopHandle::default(),
+        progress,
+    );
+    let summary = match recorded.await? {
+        Ok(Recorded { summary, .. }) => summary,
         Err(error) => {
             report.failures.push(error.to_string());
             return Ok(());
         }
     };
     report.warnings.extend(summary.warnings);
+    let mut tx = db.begin().await?;
+    let kept = keep(&mut tx, clock.now(), &report.meeting, &dir, &sha256, wants_transcript).await?;
+    tx.commit().await?;
+    report.unchanged = false;
+    report.done.push(format!("media: {} recorded", kept.duration.clock()));
+    if !kept.has_sound {
+        report.warnings.push(format!("{} has no sound, so there is nothing to transcribe", file.display()));
+    }
+    Ok(())
+}
 
-    let timeline = Timeline::open(&dir).context("the recording that was just made")?;
+/// What became of a file.
+pub struct Recorded {
+    pub summary: Summary,
+    /// How long the file says it is.
+    pub of_ms: Option<i64>,
+}
+
+/// Records a file into a folder. `progress` hears how much of it is recorded, from 0 to 1.
+pub async fn record(
+    file: PathBuf,
+    dir: PathBuf,
+    clock: &Clock,
+    epoch: DateTime<Utc>,
+    stop: StopHandle,
+    mut progress: impl FnMut(f64) + Send + 'static,
+) -> Result<Result<Recorded, RecordError>> {
+    let options = RecordOptions {
+        clock: clock.clone(),
+        file_epoch: epoch,
+        no_stream_after: NO_STREAM_AFTER,
+        private_network: false,
+        rank: Rank::Main,
+        ladder: false,
+        meter: None,
+    };
+    let said = Arc::<Mutex<Option<i64>>>::default();
+    let hear = Arc::clone(&said);
+    let heard = move |event| {
+        if let Progress::Recorded { end, of_ms: Some(of_ms) } = event {
+            *hear.lock().unwrap_or_else(PoisonError::into_inner) = Some(of_ms);
+            progress((end.ms() as f64 / of_ms.max(1) as f64).min(1.0));
+        }
+    };
+    Ok(tokio::task::spawn_blocking(move || {
+        let summary = moothall_ingest::record(&Source::File(file), &dir, &options, &stop, heard)?;
+        moothall_ingest::finish(&dir)?;
+        let of_ms = *said.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Recorded { summary, of_ms })
+    })
+    .await?)
+}
+
+/// What is now the recording of a meeting.
+pub struct Kept {
+    pub duration: MediaTime,
+    pub has_sound: bool,
+}
+
+/// Makes what was just recorded the meeting's recording, and calls for its pictures and its transcript.
+pub async fn keep(
+    tx: &mut Tx,
+    now: DateTime<Utc>,
+    meeting: &Meeting,
+    dir: &Path,
+    sha256: &str,
+    wants_transcript: bool,
+) -> Result<Kept> {
+    let timeline = Timeline::open(dir).context("the recording that was just made")?;
+    let id = meeting.id;
     let recording = Recording {
         id: RecordingId::new(),
-        meeting_id: meeting,
-        epoch: timeline.epoch().unwrap_or(report.meeting.starts_at),
+        meeting_id: id,
+        epoch: timeline.epoch().unwrap_or(meeting.starts_at),
         duration_ms: timeline.duration().ms(),
         has_video: timeline.renditions().contains(&Rendition::Video),
         finished: true,
         transcribed_ms: 0,
     };
     let has_sound = timeline.renditions().contains(&Rendition::Audio);
-    let mut tx = db.begin().await?;
     tx.save_recording(&recording).await?;
-    tx.set_transcribed(meeting, 0).await?;
+    tx.set_transcribed(id, 0).await?;
     // Pictures of what was recorded before, if any, are not of this.
-    tx.set_poster(meeting, false).await?;
+    tx.set_poster(id, false).await?;
     if recording.has_video {
-        let job = NewJob { kind: JobKind::Preview, meeting_id: meeting, priority: priority::NEW };
-        tx.enqueue(&job, clock.now()).await?;
+        let job = NewJob { kind: JobKind::Preview, meeting_id: id, priority: priority::NEW };
+        tx.enqueue(&job, now).await?;
     }
+    let has_captions = tx.imported(id, Part::Captions.as_str()).await?.is_some();
     if wants_transcript && !has_captions && has_sound {
-        tx.clear_transcript(meeting).await?;
-        let job = NewJob { kind: JobKind::Transcribe, meeting_id: meeting, priority: priority::NEW };
-        tx.enqueue(&job, clock.now()).await?;
+        tx.clear_transcript(id).await?;
+        let job = NewJob { kind: JobKind::Transcribe, meeting_id: id, priority: priority::NEW };
+        tx.enqueue(&job, now).await?;
     }
-    tx.save_import(meeting, Part::Media.as_str(), &sha256).await?;
-    tx.touch_meeting(meeting).await?;
-    tx.commit().await?;
-    report.unchanged = false;
-    report.done.push(format!("media: {} recorded", timeline.duration().clock()));
-    if !has_sound {
-        report.warnings.push(format!("{} has no sound, so there is nothing to transcribe", file.display()));
-    }
-    Ok(())
+    tx.save_import(id, Part::Media.as_str(), sha256).await?;
+    tx.touch_meeting(id).await?;
+    Ok(Kept { duration: timeline.duration(), has_sound })
 }
 
-async fn hash(file: PathBuf) -> Result<io::Result<String>> {
+pub async fn hash(file: PathBuf) -> Result<io::Result<String>> {
     Ok(tokio::task::spawn_blocking(move || {
         let mut file = File::open(file)?;
         let mut hasher = Sha256::new();
@@ -129,26 +194,6 @@ async fn hash(file: PathBuf) -> Result<io::Result<String>> {
                 length => hasher.update(&block[..length]),
             }
         }
-    })
-    .await?)
-}
-
-async fn record(
-    file: PathBuf,
-    dir: PathBuf,
-    options: RecordOptions,
-    mut progress: impl FnMut(f64) + Send + 'static,
-) -> Result<Result<moothall_ingest::Summary, moothall_ingest::RecordError>> {
-    Ok(tokio::task::spawn_blocking(move || {
-        let heard = |event| {
-            if let Progress::Recorded { end, of_ms: Some(of_ms) } = event {
-                progress((end.ms() as f64 / of_ms.max(1) as f64).min(1.0));
-            }
-        };
-        let summary =
-            moothall_ingest::record(&Source::File(file), &dir, &options, &StopHandle::default(), heard)?;
-        moothall_ingest::finish(&dir)?;
-        Ok(summary)
     })
     .await?)
 }

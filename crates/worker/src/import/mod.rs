@@ -1,7 +1,7 @@
 //! Brings a meeting in from files, part by part: what is good is kept, what is not is told, and what is
 //! there already is left alone.
 
-mod media;
+pub(crate) mod media;
 mod text;
 
 use std::{
