@@ -55,6 +55,7 @@ impl<'a> Console<'a> {
         Answer {
             status: answer.status().as_u16(),
             content_type: header(&answer, "content-type"),
+            headers: answer.headers().clone(),
             body: answer.body_mut().read_to_vec().unwrap(),
         }
     }

@@ -126,6 +126,9 @@ fn arrival(facts: &Facts) -> Check {
             about,
             "nothing comes from the encoder: switch it on, start its stream, and check the address and key in it",
         ),
+        Arrival::Refused(why) if why.is_empty() => {
+            check(Verdict::Problem, about, "nothing can be recorded: see the program's log")
+        }
         Arrival::Refused(why) => check(Verdict::Problem, about, why),
         Arrival::NotAwaited => check(
             Verdict::Warning,
@@ -197,7 +200,7 @@ fn picture(reading: &Reading) -> Check {
             about,
             "the picture is black: check that the camera is on, that its lens is uncovered, and its cable",
         ),
-        _ => check(Verdict::Ok, about, format!("it comes with {:.0} kbit/s", reading.picture_kbps)),
+        _ => check(Verdict::Ok, about, format!("the picture comes with {:.0} kbit/s", reading.picture_kbps)),
     }
 }
 

@@ -27,7 +27,6 @@ use crate::{
 pub struct RoomPage {
     pub site: Site,
     pub room: RoomRow,
-    pub source: String,
     pub air_delay_s: i64,
     pub meeting: Option<MeetingRow>,
     pub meters: Meters,
@@ -60,7 +59,6 @@ pub async fn show(
     let page = RoomPage {
         site: state.site().await?.at("Rooms"),
         room: RoomRow::new(&room, Vec::new()),
-        source: room.main.source,
         air_delay_s: room.air_delay_s,
         meters: Meters::of(&state, meeting.as_ref().map(|meeting| meeting.id)).await?,
         findings: Findings::of(&state, meeting.as_ref()).await?,
