@@ -36,6 +36,7 @@ mod secret;
 mod shelf;
 mod source;
 mod storyboard;
+mod tables;
 mod timeline;
 mod watch;
 mod writer;
