@@ -1,6 +1,10 @@
 //! One stream of a source on its way into the writer: parsed or transcoded, muxed, taken out in chunks.
 
-use std::sync::{Arc, Mutex, PoisonError, mpsc::Sender};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicI64, Ordering},
+    mpsc::Sender,
+};
 
 use gst::{glib, prelude::*};
 use moothall_core::{Clock, MediaTime};
@@ -27,6 +31,8 @@ const QUEUE_MS: u64 = 5_000;
 /// Media time and wall clock of a live source may drift apart by this much before the connection is given
 /// up, so that the next one sets them right.
 const MAX_DRIFT_US: i64 = 10_000_000;
+/// By so much a frame may be shown before one that came earlier.
+const MAX_REORDERED_US: i64 = 1_000_000;
 
 /// FFmpeg's AAC encoder puts 1024 samples of silence before the sound and does not say so in its times.
 const AAC_PRIMING_NS: i64 = 1_024 * 1_000_000_000 / 48_000;
@@ -236,11 +242,14 @@ pub(crate) fn add(
     let entry = queue.static_pad("sink").ok_or_else(|| glib::bool_error!("the queue has no sink pad"))?;
     let entry = gst::GhostPad::with_target(&entry)?;
     let arriving = Arc::clone(shared);
+    let latest_us = AtomicI64::new(i64::MIN);
     entry.add_probe(gst::PadProbeType::BUFFER, move |pad, info| match running_time(pad, info) {
         Some(running_us) => {
             arriving.arrived(running_us);
+            let latest_us = latest_us.fetch_max(running_us, Ordering::SeqCst);
             // The muxer would smooth a jump over, and what follows would be at the wrong time.
-            match arriving.check_drift(running_us) {
+            let in_order = if timing.is_live() { check_order(latest_us, running_us) } else { Ok(()) };
+            match in_order.and_then(|()| arriving.check_drift(running_us)) {
                 Ok(()) => gst::PadProbeReturn::Ok,
                 Err(error) => {
                     arriving.tell(Event::Failed(error));
@@ -255,6 +264,15 @@ pub(crate) fn add(
     bin.sync_state_with_parent()?;
     pad.link(&entry).map_err(|error| glib::bool_error!("{error}"))?;
     Ok(entry.upcast())
+}
+
+/// An encoder that begins anew counts its times from nought again. Frames that are reordered are earlier than
+/// those before them by less.
+fn check_order(latest_us: i64, running_us: i64) -> Result<(), RecordError> {
+    if running_us < latest_us.saturating_sub(MAX_REORDERED_US) {
+        return Err(RecordError::Restarted);
+    }
+    Ok(())
 }
 
 /// Gives the muxer's entry.

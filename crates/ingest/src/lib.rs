@@ -45,6 +45,7 @@ mod spool;
 mod srt_desk;
 mod srt_handshake;
 mod storyboard;
+mod tables;
 mod timeline;
 mod watch;
 mod writer;

@@ -21,6 +21,7 @@ use crate::{
     record::RecordError,
     source::Source,
     srt_desk::Seat,
+    tables::Tables,
 };
 
 /// Some seconds of a stream.
@@ -294,6 +295,20 @@ pub(crate) fn transport_stream() -> Result<gst::Element, RecordError> {
     let demuxer = make("tsdemux")?;
     // With the sender's clock reference, frames of a live stream jitter by tens of milliseconds.
     demuxer.set_property("ignore-pcr", true);
+    let entry = demuxer
+        .static_pad("sink")
+        .ok_or_else(|| RecordError::Pipeline("the demuxer has no entry".to_owned()))?;
+    let tables = Mutex::new(Tables::default());
+    entry.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(buffer) = info.buffer_mut().map(gst::Buffer::make_mut) {
+            // For the same reason: `srtsrc` sets it where packets were lost for good.
+            buffer.unset_flags(gst::BufferFlags::DISCONT);
+            if let Ok(mut bytes) = buffer.map_writable() {
+                tables.lock().unwrap_or_else(PoisonError::into_inner).count_on(&mut bytes);
+            }
+        }
+        gst::PadProbeReturn::Ok
+    });
     Ok(demuxer)
 }
 

@@ -40,6 +40,7 @@ fn send(pieces: Vec<(Vec<u8>, u32)>, port: u16) -> JoinHandle<()> {
                 std::thread::sleep(due.saturating_sub(began.elapsed()));
                 socket.send_to(datagram, ("127.0.0.1", port)).unwrap();
             }
+            std::thread::sleep(Duration::from_secs(seconds.into()).saturating_sub(began.elapsed()));
         }
     })
 }
@@ -114,6 +115,22 @@ fn an_encoder_that_begins_anew_is_recorded_on() {
     sender.join().unwrap();
     let timeline = assert_recorded(temp.path(), 2);
     assert_eq!(timeline.format(Rendition::Video).unwrap().resolution, Some((640, 360)));
+}
+
+#[test]
+fn what_a_line_loses_leaves_a_hole_and_the_rest_at_its_time() {
+    let temp = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let whole = transport_stream(PICTURE, 12, &[]);
+    let (before, rest) = whole.split_at(whole.len() / PACKET_BYTES * 5 / 12 * PACKET_BYTES);
+    let (_lost, after) = rest.split_at(whole.len() / PACKET_BYTES * 2 / 12 * PACKET_BYTES);
+    let recorder = Recorder::start(&format!("udp://127.0.0.1:{port}"), temp.path(), soon());
+    recorder.wait_until_listening();
+    let sender = send(vec![(before.to_vec(), 5), (Vec::new(), 2), (after.to_vec(), 5)], port);
+    let summary = recorder.end().unwrap();
+    sender.join().unwrap();
+    assert!(summary.end.ms() > 11_000, "{summary:?}");
+    assert_recorded(temp.path(), 1);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::{
     fixtures::{SLUG, import_meeting},
     on_time::{holes, on_time},
     rooms::{announce, room},
+    watching::plays,
 };
 
 /// A small file system in memory, unmounted in the end.
@@ -96,8 +97,7 @@ fn a_disk_that_is_full_in_mid_meeting_is_told_and_nothing_is_lost() {
     let browser = Browser::open(1280, 900);
     browser.go(&format!("{}/meetings/{SLUG}", server.url));
     let video = "document.querySelector('video')";
-    browser.until(&format!("{video}?.paused === false || void {video}?.play().catch(() => 0)"), MINUTE);
-    browser.until(&format!("{video}.currentTime > 1"), MINUTE);
+    plays(&browser, 0.2, f64::MAX);
 
     let filler = disk.0.join("filler");
     disk.leave(&filler, 200 << 10);

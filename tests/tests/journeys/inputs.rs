@@ -8,6 +8,8 @@ use std::{
 
 use moothall_tests::{Browser, Encoder, Home, MINUTE, Picture, Server, free_port, speech, until};
 
+use crate::watching::plays;
+
 /// A sender that is no encoder of ours. It is killed when it is dropped.
 struct Process(Child);
 
@@ -68,10 +70,9 @@ fn every_kind_of_input_is_recorded_and_plays_in_a_browser() {
     let browser = Browser::open(1280, 900);
     for (slug, source) in &sources {
         browser.go(&format!("{}/meetings/{slug}", server.url));
-        browser.until("document.readyState === 'complete'", MINUTE);
+        plays(&browser, 0.0, f64::MAX);
         let video = "document.querySelector('video')";
-        browser.value(&format!("{video}.play().catch(() => undefined) && undefined"));
-        browser.until(&format!("{video}.videoWidth > 0 && {video}.currentTime > 0"), MINUTE);
+        assert!(browser.value(&format!("{video}.videoWidth")).as_u64() > Some(0), "{source}");
         let at = browser.value(&format!("{video}.currentTime")).as_f64().unwrap();
         browser.until(&format!("{video}.currentTime > {at} + 1.5"), MINUTE);
         // Both are decoded.

@@ -17,7 +17,7 @@ fn archived() -> (Home, Server) {
 
 /// Presses Play until it runs, then waits until the player is between two times, in seconds.
 #[track_caller]
-fn plays(browser: &Browser, from: f64, to: f64) {
+pub fn plays(browser: &Browser, from: f64, to: f64) {
     browser.until("document.readyState === 'complete'", MINUTE);
     browser.until(
         &format!(
