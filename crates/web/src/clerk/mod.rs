@@ -10,6 +10,9 @@ mod meeting;
 mod tus;
 mod upload;
 
+#[cfg(test)]
+mod samples;
+
 use axum::{
     Router, middleware,
     response::{IntoResponse, Response},
