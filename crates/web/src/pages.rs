@@ -15,7 +15,7 @@ pub mod search;
 pub mod transcript;
 
 #[cfg(test)]
-mod samples;
+pub mod samples;
 
 fn html(page: &impl Template) -> Result<Html<String>> {
     Ok(Html(page.render()?))

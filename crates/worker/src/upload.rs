@@ -30,6 +30,8 @@ const WHOLE: i64 = 1_000;
 const TELL_EVERY: Duration = Duration::from_secs(2);
 /// A file that says it is longer than what could be read by more than this is not whole.
 const MOST_MISSING_MS: i64 = 5_000;
+/// The remedy that always helps.
+const CONVERT: &str = "Save it as MP4 with H.264 and AAC, and upload that.";
 /// Who has not gone on for so long does not.
 const ABANDONED: TimeDelta = TimeDelta::days(7);
 const TIDY_EVERY: Duration = Duration::from_secs(3_600);
@@ -142,19 +144,29 @@ impl Work<'_> {
 
     /// Whether the file was at fault, or the machine, which may do better later.
     fn judge(&self, recorded: Result<Recorded, RecordError>) -> Result<Result<(), String>> {
-        match recorded {
-            Ok(Recorded { summary, of_ms }) => {
+        let name = &self.upload.file_name;
+        Ok(Err(match recorded {
+            Ok(Recorded { summary, of_ms, left_out }) => {
                 let missing_ms = of_ms.map_or(0, |of_ms| of_ms - summary.end.ms());
-                if summary.ending == Ending::SourceEnded && missing_ms <= MOST_MISSING_MS {
+                if summary.ending != Ending::SourceEnded || missing_ms > MOST_MISSING_MS {
+                    let of = of_ms.map(|of_ms| format!(" of {}", MediaTime::from_ms(of_ms).clock()));
+                    let (read, of) = (summary.end.clock(), of.unwrap_or_default());
+                    format!(
+                        "Only {read}{of} of {name} could be read: it is not whole. Upload the whole file."
+                    )
+                } else if left_out {
+                    format!("The picture or the sound of {name} cannot be read here. {CONVERT}")
+                } else {
                     return Ok(Ok(()));
                 }
-                let said = of_ms.map(|of_ms| format!(" of {}", MediaTime::from_ms(of_ms).clock()));
-                Ok(Err(format!(
-                    "Only {}{} of {} could be read: it is not whole. Upload the whole file.",
-                    summary.end.clock(),
-                    said.unwrap_or_default(),
-                    self.upload.file_name
-                )))
+            }
+            Err(RecordError::NotMedia { .. } | RecordError::NoStream { .. }) => {
+                format!(
+                    "{name} is neither video nor sound, or not whole. Upload an MP4, MKV, MP3, WAV or the like."
+                )
+            }
+            Err(RecordError::MissingPlugin { what }) => {
+                format!("{name} cannot be read here ({what}). {CONVERT}")
             }
             Err(
                 error @ (RecordError::File { .. }
@@ -162,13 +174,9 @@ impl Work<'_> {
                 | RecordError::Write { .. }
                 | RecordError::Busy { .. }
                 | RecordError::Timeline(_)),
-            ) => Err(error.into()),
-            Err(error) => {
-                let path = self.upload.file(self.media_dir).display().to_string();
-                let problem = error.to_string().replace(&path, &self.upload.file_name);
-                Ok(Err(format!("{problem}.")))
-            }
-        }
+            ) => return Err(error.into()),
+            Err(error) => format!("{name} could not be read to its end: {error}. {CONVERT}"),
+        }))
     }
 
     /// Makes it the meeting's recording, which is over then.

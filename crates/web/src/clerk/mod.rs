@@ -15,6 +15,9 @@ mod rooms;
 mod tus;
 mod upload;
 
+#[cfg(test)]
+mod samples;
+
 use axum::{
     Router, middleware,
     response::{IntoResponse, Response},

@@ -21,7 +21,7 @@ use crate::{
 
 /// Writes the pages where somebody may look at them with a browser, if asked to, and gives them back with
 /// the hashes of the styles' file names taken out.
-fn render(name: &str, page: &impl Template) -> String {
+pub fn render(name: &str, page: &impl Template) -> String {
     let html = page.render().unwrap();
     if let Ok(folder) = std::env::var("MOOTHALL_SAMPLE_PAGES") {
         std::fs::write(format!("{folder}/{name}.html"), &html).unwrap();
@@ -29,11 +29,11 @@ fn render(name: &str, page: &impl Template) -> String {
     crate::assets::without_hashes(&html)
 }
 
-fn site(place: &'static str) -> Site {
+pub fn site(place: &'static str) -> Site {
     Site { name: "Ambleford Town Council".to_owned(), ..Site::default() }.at(place)
 }
 
-fn when(text: &str) -> When {
+pub fn when(text: &str) -> When {
     When(text.parse().unwrap())
 }
 

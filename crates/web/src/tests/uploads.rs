@@ -239,7 +239,7 @@ async fn a_meeting_that_has_or_gets_a_live_recording_takes_no_file() {
     tx.commit().await.unwrap();
     let answer = desk.create("planning-april", "5").await;
     assert!(answer.text().contains("was recorded live"), "{}", answer.text());
-    assert!(desk.page().await.contains("There is a recording of 0:00:01"), "{}", desk.page().await);
+    assert!(desk.page().await.contains("There is a recording of 0:01"), "{}", desk.page().await);
 
     let mut tx = desk.town.test_db.db.begin().await.unwrap();
     tx.save_import(desk.meeting.id, "media", "00ff").await.unwrap();

@@ -4,7 +4,6 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -100,6 +99,8 @@ pub struct Recorded {
     pub summary: Summary,
     /// How long the file says it is.
     pub of_ms: Option<i64>,
+    /// Picture or sound is in a form that nothing here reads.
+    pub left_out: bool,
 }
 
 /// Records a file into a folder. `progress` hears how much of it is recorded, from 0 to 1.
@@ -120,19 +121,20 @@ pub async fn record(
         ladder: false,
         meter: None,
     };
-    let said = Arc::<Mutex<Option<i64>>>::default();
-    let hear = Arc::clone(&said);
-    let heard = move |event| {
-        if let Progress::Recorded { end, of_ms: Some(of_ms) } = event {
-            *hear.lock().unwrap_or_else(PoisonError::into_inner) = Some(of_ms);
-            progress((end.ms() as f64 / of_ms.max(1) as f64).min(1.0));
-        }
-    };
     Ok(tokio::task::spawn_blocking(move || {
+        let (mut length_ms, mut left_out) = (None, false);
+        let heard = |event| match event {
+            Progress::Recorded { end, of_ms: Some(of_ms) } => {
+                length_ms = Some(of_ms);
+                progress((end.ms() as f64 / of_ms.max(1) as f64).min(1.0));
+            }
+            // All that is ever noticed of a file.
+            Progress::Notice { .. } => left_out = true,
+            _ => {}
+        };
         let summary = moothall_ingest::record(&Source::File(file), &dir, &options, &stop, heard)?;
         moothall_ingest::finish(&dir)?;
-        let of_ms = *said.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Recorded { summary, of_ms })
+        Ok(Recorded { summary, of_ms: length_ms, left_out })
     })
     .await?)
 }

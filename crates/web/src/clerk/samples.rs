@@ -1,0 +1,127 @@
+//! Every template of the console rendered from sample contexts.
+
+use moothall_core::{MeetingState, SignInId, UploadId};
+use uuid::Uuid;
+
+use super::{
+    account::{AccountPage, PasswordForm, SignInView},
+    home::{CouncilView, Group, HomePage},
+    login::LoginPage,
+    meeting::{MeetingPage, MeetingRow},
+    upload::{Stage, Unfinished, UploadPage},
+};
+use crate::{
+    pages::samples::{render, site, when},
+    views::badge,
+};
+
+fn meeting(title: &str, state: MeetingState) -> MeetingRow {
+    MeetingRow {
+        slug: moothall_core::slugify(title),
+        title: title.to_owned(),
+        committee: "Planning Committee".to_owned(),
+        when: when("2026-02-26T18:30:00+00:00"),
+        badge: badge(state),
+    }
+}
+
+#[test]
+fn login() {
+    let page = |problem: Option<&str>| LoginPage {
+        site: site(""),
+        email: "ada@ambleford.example".to_owned(),
+        next: "/clerk".to_owned(),
+        problem: problem.map(str::to_owned),
+    };
+    insta::assert_snapshot!(render("login", &page(None)));
+    let refused = page(Some("The e-mail address or the password is not right."));
+    insta::assert_snapshot!("login_refused", render("login_refused", &refused));
+}
+
+#[test]
+fn home() {
+    let group = |heading, state| Group { heading, meetings: vec![meeting("Planning <Committee>", state)] };
+    let council = |name: &str, groups| CouncilView { name: name.to_owned(), groups };
+    let page = HomePage {
+        site: site("Meetings"),
+        user: "Ada Birch".to_owned(),
+        councils: vec![
+            council(
+                "Ambleford Town Council",
+                vec![group("Running now", MeetingState::Live), group("Published", MeetingState::Published)],
+            ),
+            council("Nether Wick Parish Council", Vec::new()),
+        ],
+    };
+    insta::assert_snapshot!("clerk_home", render("clerk_home", &page));
+}
+
+#[test]
+fn one_meeting() {
+    let page = MeetingPage {
+        site: site("Meetings"),
+        meeting: meeting("Planning Committee", MeetingState::Ended),
+        may_change: true,
+    };
+    insta::assert_snapshot!("clerk_meeting", render("clerk_meeting", &page));
+}
+
+#[test]
+fn account() {
+    let sign_in = |number, browser: &str, here| SignInView {
+        id: SignInId::from(Uuid::from_u128(number)),
+        browser: browser.to_owned(),
+        address: "198.51.100.4".to_owned(),
+        since: when("2026-02-26T08:30:00+00:00"),
+        seen: when("2026-02-26T18:30:00+00:00"),
+        here,
+    };
+    let page = AccountPage {
+        site: site("Your account"),
+        name: "Ada Birch".to_owned(),
+        email: "ada@ambleford.example".to_owned(),
+        roles: vec![("Ambleford Town Council".to_owned(), "clerk")],
+        sign_ins: vec![
+            sign_in(1, "Firefox on Linux", true),
+            sign_in(2, "Safari on iPhone", false),
+            sign_in(3, "Edge on Windows", false),
+        ],
+        password: PasswordForm::Refused("Your present password is not right.".to_owned()),
+    };
+    insta::assert_snapshot!("account", render("account", &page));
+}
+
+#[test]
+fn an_upload_at_every_stage() {
+    let id = UploadId::from(Uuid::from_u128(4));
+    let name = || "film.mp4".to_owned();
+    for (sample, recorded, stage) in [
+        ("upload", None, Stage::Choose { problem: None }),
+        (
+            "upload_refused",
+            Some("1:02:03".to_owned()),
+            Stage::Choose { problem: Some("film.mp4 is no media file.".to_owned()) },
+        ),
+        (
+            "upload_unfinished",
+            None,
+            Stage::Receiving(Unfinished { id, name: name(), length: 2_000, modified_ms: 1, offset: 500 }),
+        ),
+        ("upload_recording", None, Stage::Recording { name: name(), percent: 40 }),
+        ("upload_failed", None, Stage::Failed { id, name: name(), error: "the disk is full".to_owned() }),
+        (
+            "upload_closed",
+            Some("1:02:03".to_owned()),
+            Stage::Closed("This meeting was recorded live, and a file would replace that.".to_owned()),
+        ),
+    ] {
+        let page = UploadPage {
+            site: site("Meetings"),
+            meeting: meeting("Planning Committee", MeetingState::Ended),
+            recorded,
+            stage,
+            most_bytes: crate::uploads::MOST_BYTES,
+        };
+        insta::assert_snapshot!(sample, render(sample, &page));
+    }
+}
