@@ -16,6 +16,7 @@ mod recorder;
 mod recorders;
 mod rooms;
 mod transcribe;
+mod trim;
 mod turns;
 mod upload;
 mod uploader;
