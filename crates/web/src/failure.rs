@@ -69,6 +69,13 @@ impl Failure {
         }
     }
 
+    fn with_retry_after(&self, mut response: Response) -> Response {
+        if let Some(seconds) = self.retry_after_s() {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+
     fn title(&self) -> &'static str {
         match self {
             Self::NotFound => "Not found",
@@ -141,16 +148,23 @@ pub fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Failure::Internal.into_response()
 }
 
+/// Puts a failure in words, without a page around them.
+pub fn in_plain_words(mut response: Response) -> Response {
+    match response.extensions_mut().remove::<Failure>() {
+        Some(failure) => {
+            failure.with_retry_after((failure.status(), format!("{}\n", failure.detail())).into_response())
+        }
+        None => response,
+    }
+}
+
 /// Puts a failure in words.
 pub async fn explain(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let for_programs = request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;
     let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
-    let mut response = if for_programs { problem(&failure) } else { page(&state, &failure).await };
-    if let Some(seconds) = failure.retry_after_s() {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    }
-    response
+    let response = if for_programs { problem(&failure) } else { page(&state, &failure).await };
+    failure.with_retry_after(response)
 }
 
 fn problem(failure: &Failure) -> Response {

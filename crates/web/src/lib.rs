@@ -13,8 +13,10 @@ mod media;
 mod pages;
 mod pictures;
 mod query;
+mod recent;
 mod record;
 mod recordings;
+mod serve;
 mod state;
 mod views;
 mod watchable;
@@ -40,7 +42,7 @@ use tower_http::{
 };
 
 use crate::failure::Failure;
-pub use crate::state::AppState;
+pub use crate::{serve::serve, state::AppState};
 
 /// Everything that is served to the public.
 pub fn router(state: AppState) -> Router {
@@ -63,7 +65,8 @@ pub fn router(state: AppState) -> Router {
         .route("/media/{meeting}/{picture}", get(pictures::show))
         .route("/media/{meeting}/{rendition}/index.m3u8", get(media::playlist))
         .route("/media/{meeting}/{rendition}/{file}", get(media::segment))
-        .layer(middleware::map_response(headers::for_any_site));
+        .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
+        .layer(middleware::map_response(headers::for_media));
     let operations = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
@@ -74,7 +77,6 @@ pub fn router(state: AppState) -> Router {
         .merge(downloads())
         .merge(clips())
         .merge(api)
-        .merge(media)
         .merge(operations)
         .fallback(async || Failure::NotFound)
         .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
@@ -83,6 +85,8 @@ pub fn router(state: AppState) -> Router {
         .layer(CompressionLayer::new().compress_when(worth_compressing()))
         .layer(middleware::map_response(headers::secure))
         .layer(TraceLayer::new_for_http())
+        // Thousands ask for media each second: whatever stands around that costs more than the answer.
+        .merge(media)
         .with_state(state)
 }
 
