@@ -69,17 +69,10 @@ impl Service {
                 indexer.run(feed_until).await;
                 Ok(())
             });
-            // Attempts to sign in are counted by where they come from.
-            let pages = moothall_web::router(state).into_make_service_with_connect_info::<SocketAddr>();
-            let mut serve_until = stopped.clone();
+            let serve_until = stopped.clone();
             tasks.spawn(async move {
-                axum::serve(listener, pages)
-                    .with_graceful_shutdown(async move {
-                        // An error means that the sender is gone, which is a stop as well.
-                        let _ = serve_until.wait_for(|stop| *stop).await;
-                    })
-                    .await
-                    .context("the web server failed")
+                moothall_web::serve(listener, moothall_web::router(state), serve_until).await;
+                Ok(())
             });
         }
         if roles.contains(&Role::Record) {

@@ -78,6 +78,13 @@ impl Failure {
         }
     }
 
+    fn with_retry_after(&self, mut response: Response) -> Response {
+        if let Some(seconds) = self.retry_after_s() {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+
     fn title(&self) -> &'static str {
         match self {
             Self::NotFound => "Not found",
@@ -156,20 +163,27 @@ pub fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Failure::Internal.into_response()
 }
 
+/// Puts a failure in words, without a page around them.
+pub fn in_plain_words(mut response: Response) -> Response {
+    match response.extensions_mut().remove::<Failure>() {
+        Some(failure) => {
+            failure.with_retry_after((failure.status(), format!("{}\n", failure.detail())).into_response())
+        }
+        None => response,
+    }
+}
+
 /// Puts a failure in words.
 pub async fn explain(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let for_programs = ["/api/", "/clerk/uploads"].iter().any(|path| request.uri().path().starts_with(path));
     let mut response = next.run(request).await;
     let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
     let mut explained = if for_programs { problem(&failure) } else { page(&state, &failure).await };
-    if let Some(seconds) = failure.retry_after_s() {
-        explained.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    }
     // What was said of the answer, such as that it may not be kept, holds for the explanation too.
     for (name, value) in response.headers() {
         explained.headers_mut().entry(name).or_insert_with(|| value.clone());
     }
-    explained
+    failure.with_retry_after(explained)
 }
 
 fn problem(failure: &Failure) -> Response {

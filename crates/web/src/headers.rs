@@ -5,6 +5,8 @@ use axum::{
     response::Response,
 };
 
+use crate::failure;
+
 /// Only what this program serves itself is loaded; `blob:` is what a script hands to the player.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; media-src 'self' blob:; img-src 'self' data:; \
     object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -34,5 +36,14 @@ pub async fn keep_nowhere(mut response: Response) -> Response {
 /// Public data may be read by programs in any web page.
 pub async fn for_any_site(mut response: Response) -> Response {
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+/// Of media, in one go. What went wrong is told in plain words, since only players ask.
+pub async fn for_media(response: Response) -> Response {
+    let mut response = for_any_site(failure::in_plain_words(response)).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     response
 }

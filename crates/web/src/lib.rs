@@ -18,8 +18,10 @@ mod pages;
 mod pictures;
 pub mod preflight;
 mod query;
+mod recent;
 mod record;
 mod recordings;
+mod serve;
 mod sign_in;
 mod state;
 mod uploads;
@@ -47,7 +49,7 @@ use tower_http::{
 };
 
 use crate::failure::Failure;
-pub use crate::state::AppState;
+pub use crate::{serve::serve, state::AppState};
 
 /// Everything that is served. Where it is to know from where it is called, it is served with
 /// `into_make_service_with_connect_info::<SocketAddr>()`.
@@ -71,7 +73,8 @@ pub fn router(state: AppState) -> Router {
         .route("/media/{meeting}/{picture}", get(pictures::show))
         .route("/media/{meeting}/{rendition}/index.m3u8", get(media::playlist))
         .route("/media/{meeting}/{rendition}/{file}", get(media::segment))
-        .layer(middleware::map_response(headers::for_any_site));
+        .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
+        .layer(middleware::map_response(headers::for_media));
     let operations = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
@@ -82,7 +85,6 @@ pub fn router(state: AppState) -> Router {
         .merge(downloads())
         .merge(clips())
         .merge(api)
-        .merge(media)
         .merge(clerk::routes())
         .merge(operations)
         .fallback(async || Failure::NotFound)
@@ -92,6 +94,8 @@ pub fn router(state: AppState) -> Router {
         .layer(CompressionLayer::new().compress_when(worth_compressing()))
         .layer(middleware::map_response(headers::secure))
         .layer(TraceLayer::new_for_http())
+        // Thousands ask for media each second: whatever stands around that costs more than the answer.
+        .merge(media)
         .with_state(state)
 }
 

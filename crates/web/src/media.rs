@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, ErrorKind, Read, Seek, SeekFrom},
+    io::{self, ErrorKind, Read, SeekFrom},
     ops,
 };
 
@@ -16,7 +16,10 @@ use futures_util::stream;
 use moothall_core::MeetingId;
 use moothall_ingest::Rendition;
 use serde::Deserialize;
-use tokio::{fs::File, io::AsyncReadExt};
+use tokio::{
+    fs::File,
+    io::{AsyncReadExt, AsyncSeekExt},
+};
 
 use crate::{
     failure::{Failure, Result},
@@ -125,24 +128,24 @@ pub async fn segment(
     let asked = Asked::new(rendition, &name, &headers);
     match state.recordings.media(id, rendition, name.clone()).await? {
         Media::Nothing => Err(Failure::NotFound),
-        Media::Memory(bytes) => {
-            let (head, range) = asked.head(bytes.len() as u64)?;
-            Ok(head.body(bytes.slice(range.start as usize..range.end as usize).into())?)
-        }
-        Media::File(path) => {
-            let (asked, read) = tokio::task::spawn_blocking(move || {
-                let read = read(&path, &asked);
-                (asked, read)
-            })
-            .await?;
-            if let Some((head, body)) = read? {
-                return Ok(head.body(body)?);
+        Media::Memory(bytes) => asked.answer(bytes),
+        Media::File(path) => match tokio::task::spawn_blocking(move || read(&path)).await?? {
+            OnDisk::Small(bytes) => {
+                state.recordings.keep(id, rendition, name, bytes.clone());
+                asked.answer(bytes)
             }
-            let object = state.recordings.archived(id, rendition, &name).await?;
-            let object = object.ok_or(Failure::NotFound)?;
-            let (head, range) = asked.head(object.length())?;
-            Ok(head.body(Body::from_stream(object.read(range.start, range.end - range.start)))?)
-        }
+            OnDisk::Large(mut file, length) => {
+                let (head, range) = asked.head(length)?;
+                file.seek(SeekFrom::Start(range.start)).await?;
+                Ok(head.body(blocks(file, range.end - range.start))?)
+            }
+            OnDisk::Nothing => {
+                let object = state.recordings.archived(id, rendition, &name).await?;
+                let object = object.ok_or(Failure::NotFound)?;
+                let (head, range) = asked.head(object.length())?;
+                Ok(head.body(Body::from_stream(object.read(range.start, range.end - range.start)))?)
+            }
+        },
     }
 }
 
@@ -169,6 +172,12 @@ impl Asked {
             if_range: header(header::IF_RANGE),
             if_none_match: header(header::IF_NONE_MATCH),
         }
+    }
+
+    /// From the whole of the file.
+    fn answer(&self, bytes: Bytes) -> Result<Response> {
+        let (head, range) = self.head(bytes.len() as u64)?;
+        Ok(head.body(bytes.slice(range.start as usize..range.end as usize).into())?)
     }
 
     /// The head of the answer, and which bytes of the file follow it. A name is never given twice, so that
@@ -200,27 +209,28 @@ impl Asked {
     }
 }
 
-/// The answer from a file on this disk; what was asked, where there is no such file. Blocks.
-fn read(path: &std::path::Path, asked: &Asked) -> Result<Option<(response::Builder, Body)>> {
+/// A file as it is found on this disk.
+enum OnDisk {
+    Small(Bytes),
+    /// With its length.
+    Large(File, u64),
+    Nothing,
+}
+
+/// Blocks.
+fn read(path: &std::path::Path) -> io::Result<OnDisk> {
     let mut file = match fs::File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(OnDisk::Nothing),
+        Err(error) => return Err(error),
     };
-    let (head, range) = asked.head(file.metadata()?.len())?;
-    if range.start > 0 {
-        file.seek(SeekFrom::Start(range.start))?;
+    let length = file.metadata()?.len();
+    if length > MOST_AT_ONCE {
+        return Ok(OnDisk::Large(File::from_std(file), length));
     }
-    let count = range.end - range.start;
-    if count > MOST_AT_ONCE {
-        return Ok(Some((head, blocks(File::from_std(file), count))));
-    }
-    let mut bytes = Vec::with_capacity(count as usize);
-    file.take(count).read_to_end(&mut bytes)?;
-    if (bytes.len() as u64) < count {
-        return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
-    }
-    Ok(Some((head, bytes.into())))
+    let mut bytes = Vec::with_capacity(length as usize);
+    file.read_to_end(&mut bytes)?;
+    Ok(OnDisk::Small(bytes.into()))
 }
 
 /// The bytes from the first to the last, both included.

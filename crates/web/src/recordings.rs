@@ -2,11 +2,11 @@
 //! is close to now.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -23,7 +23,10 @@ use moothall_ingest::{
 };
 use tokio::sync::watch;
 
-use crate::failure::{Failure, Result};
+use crate::{
+    failure::{Failure, Result},
+    recent::{Lately, Recent, lock},
+};
 
 /// How many recordings are kept in memory; a long one takes some megabytes.
 const MOST_TIMELINES: usize = 100;
@@ -35,11 +38,6 @@ const LOOK_AWAY_EVERY: Duration = Duration::from_secs(10);
 const LEAVE_ALONE: Duration = Duration::from_secs(5);
 /// How long a player waits for a part or segment at most; recorders make some each second.
 const LONGEST_WAIT: Duration = Duration::from_secs(6);
-/// Media kept in memory for each live recording: about half a minute of a generous stream.
-const MOST_RECENT_BYTES: usize = 32 << 20;
-/// The latest segments of both renditions with their parts.
-const MOST_RECENT_FILES: usize = 100;
-
 /// Recordings whose journals were read; each request reads on from where the last one stopped.
 #[derive(Debug)]
 pub struct Recordings {
@@ -47,6 +45,8 @@ pub struct Recordings {
     /// Where recordings are that are not below `media_dir`.
     archive: Option<Archive>,
     kept: Mutex<HashMap<MeetingId, Arc<Kept>>>,
+    /// Whole files from the disk, however old.
+    lately: Mutex<Lately>,
 }
 
 #[derive(Debug)]
@@ -64,13 +64,6 @@ struct Kept {
     /// Playlists by what they are, each with the state of the journal that it was written from.
     written: Mutex<HashMap<Playlist, (u64, Written)>>,
     recent: Mutex<Recent>,
-}
-
-/// Media by rendition and name, the latest last.
-#[derive(Debug, Default)]
-struct Recent {
-    files: VecDeque<((Rendition, String), Bytes)>,
-    bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,14 +98,9 @@ pub enum Media {
     Nothing,
 }
 
-/// A panic while one was held leaves nothing half done: what is read is only ever added.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Recordings {
     pub fn new(media_dir: PathBuf, archive: Option<Archive>) -> Self {
-        Self { media_dir, archive, kept: Mutex::default() }
+        Self { media_dir, archive, kept: Mutex::default(), lately: Mutex::default() }
     }
 
     /// The recording as it is now.
@@ -151,6 +139,9 @@ impl Recordings {
 
     /// A media file by its name in a playlist. What a playlist promises to come next is waited for.
     pub async fn media(&self, meeting: MeetingId, rendition: Rendition, name: String) -> Result<Media> {
+        if let Some(bytes) = lock(&self.lately).get(meeting, rendition, &name) {
+            return Ok(Media::Memory(bytes));
+        }
         let kept = self.kept(meeting).await?;
         if let Some(bytes) = lock(&kept.recent).get(rendition, &name) {
             return Ok(Media::Memory(bytes));
@@ -170,6 +161,11 @@ impl Recordings {
             }
             Found::Coming | Found::Nothing => Ok(Media::Nothing),
         }
+    }
+
+    /// Keeps a whole file that was read, for others who ask for it.
+    pub fn keep(&self, meeting: MeetingId, rendition: Rendition, name: String, bytes: Bytes) {
+        lock(&self.lately).keep(meeting, rendition, name, bytes);
     }
 
     /// So much of a file.
@@ -365,26 +361,6 @@ impl Kept {
         let written = Written { gzip: compressed(&text), tag: format!("\"{read:x}\""), plain: text.into() };
         lock(&self.written).insert(playlist, (read, written.clone()));
         Ok(written)
-    }
-}
-
-impl Recent {
-    fn get(&self, rendition: Rendition, name: &str) -> Option<Bytes> {
-        let is_it = |((of, file), _): &&((Rendition, String), Bytes)| *of == rendition && file == name;
-        self.files.iter().rev().find(is_it).map(|(_, bytes)| bytes.clone())
-    }
-
-    fn keep(&mut self, rendition: Rendition, name: String, bytes: Bytes) {
-        if self.get(rendition, &name).is_some() {
-            return;
-        }
-        self.bytes += bytes.len();
-        self.files.push_back(((rendition, name), bytes));
-        while (self.bytes > MOST_RECENT_BYTES || self.files.len() > MOST_RECENT_FILES)
-            && let Some((_, oldest)) = self.files.pop_front()
-        {
-            self.bytes -= oldest.len();
-        }
     }
 }
 

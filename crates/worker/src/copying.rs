@@ -13,7 +13,6 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 use moothall_archive::{Archive, ArchiveError};
 use moothall_core::MeetingId;
@@ -46,10 +45,10 @@ pub enum Outcome {
 }
 
 pub struct RecordingCopy {
-    id: MeetingId,
-    dir: PathBuf,
+    pub id: MeetingId,
+    pub dir: PathBuf,
     /// The length of the journal file when all of it was in the store.
-    copied_journal: Option<u64>,
+    pub copied_journal: Option<u64>,
     /// When the pictures were made that are in the store.
     copied_pictures: Option<SystemTime>,
     /// What is not wholly copied.
@@ -154,49 +153,10 @@ impl RecordingCopy {
         }
         Ok(true)
     }
-
-    /// Removes local segment files that have been kept long enough, and that are in the store now, whole. The
-    /// journal, the init files, the pictures and the last segments stay: they are small, and a recorder that
-    /// takes the recording up again finds its end as it was.
-    pub async fn trim(&self, archive: &Archive, keep: TimeDelta, now: DateTime<Utc>) -> Result<()> {
-        let Some(length) = self.copied_journal else { return Ok(()) };
-        let journal = self.dir.join("journal.jsonl");
-        let Some(metadata) = metadata(&journal)? else { return Ok(()) };
-        let written_at = DateTime::<Utc>::from(metadata.modified()?);
-        if metadata.len() != length || written_at + keep > now {
-            return Ok(());
-        }
-        let timeline = open(self.dir.clone()).await?;
-        let local: Vec<_> =
-            removable(&timeline).into_iter().filter(|(file, _)| self.dir.join(&file.path).exists()).collect();
-        if local.is_empty() || !timeline.is_finished() {
-            return Ok(());
-        }
-        if archive.length(&Archive::journal_name(self.id)).await? != Some(length) {
-            bail!("the journal in the object store is not the one on this disk: local copies stay");
-        }
-        let stored: HashSet<(String, u64)> = archive
-            .list(&self.id.to_string())
-            .await?
-            .into_iter()
-            .map(|stored| (stored.name, stored.bytes))
-            .collect();
-        let mut removed = 0;
-        for (file, bytes) in local {
-            if stored.contains(&(Archive::name(self.id, &file.path), bytes)) {
-                fs::remove_file(self.dir.join(&file.path))?;
-                removed += 1;
-            } else {
-                tracing::error!(meeting = %self.id, file = %file.path, "not whole in the object store: the local copy stays");
-            }
-        }
-        tracing::info!(meeting = %self.id, files = removed, "removed local copies of what is in the object store");
-        Ok(())
-    }
 }
 
 impl Going {
-    async fn open(dir: PathBuf) -> Result<Self> {
+    pub async fn open(dir: PathBuf) -> Result<Self> {
         let timeline = open(dir).await?;
         Ok(Self { timeline, copied: None, journal_bytes: 0, journal_at: None })
     }
@@ -334,20 +294,6 @@ fn is_journal(bytes: &[u8]) -> bool {
     bytes.ends_with(b"\n") && bytes.trim_ascii_end().split(|byte| *byte == b'\n').all(is_line)
 }
 
-/// Segment files but for the last of each rendition, with their lengths.
-fn removable(timeline: &Timeline) -> Vec<(MediaFile, u64)> {
-    let mut files: Vec<(MediaFile, u64)> = timeline
-        .whole_files()
-        .into_iter()
-        .rev()
-        .filter_map(|file| file.bytes.map(|bytes| (file, bytes)))
-        .collect();
-    let mut kept = HashSet::new();
-    // The latest come first.
-    files.retain(|(file, _)| !kept.insert(file.path.split('/').next().map(str::to_owned)));
-    files
-}
-
 /// Copies what pictures there are of a recording, but for those that are in the store already.
 pub async fn copy_pictures(archive: &Archive, id: MeetingId, dir: &Path) -> Result<()> {
     let stored = archive.list(&Archive::name(id, preview::FOLDER)).await?;
@@ -368,7 +314,7 @@ pub async fn copy_pictures(archive: &Archive, id: MeetingId, dir: &Path) -> Resu
     Ok(())
 }
 
-async fn open(dir: PathBuf) -> Result<Timeline> {
+pub async fn open(dir: PathBuf) -> Result<Timeline> {
     Ok(tokio::task::spawn_blocking(move || Timeline::open(&dir)).await??)
 }
 
@@ -385,7 +331,7 @@ async fn read(path: PathBuf, bytes: Option<u64>) -> Result<Vec<u8>> {
     Ok(tokio::task::spawn_blocking(read).await??)
 }
 
-fn metadata(path: &Path) -> Result<Option<Metadata>> {
+pub fn metadata(path: &Path) -> Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -21,6 +21,7 @@ mod recorder;
 mod recorders;
 mod rooms;
 mod transcribe;
+mod trim;
 mod turns;
 mod upload;
 mod waiting;
