@@ -29,6 +29,23 @@ fn measured(seconds: u32, streams: &[&str]) -> Vec<Reading> {
     readings[1..readings.len() - 1].to_vec()
 }
 
+#[test]
+fn a_measurement_that_stalls_costs_the_recording_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    let (meter, mut readings) = Meter::new(moothall_core::Clock::System);
+    let source = format!("srt://127.0.0.1:{}?mode=listener", free_port());
+    let options = RecordOptions { meter: Some(meter), ..options() };
+    let recorder = Recorder::start(&source, &temp.path().join("recording"), options);
+    recorder.wait_until_listening();
+    let _encoder = push(&source.replace("listener", "caller"), 60, &[PICTURE, TONE]);
+    // More than there is room for, and nobody looks.
+    recorder.wait_until_recorded(14_000);
+    recorder.stop();
+    assert_recorded(&temp.path().join("recording"), 1);
+    let reading = readings.next().unwrap();
+    assert!(reading.missed > 0 && !reading.sound.is_empty(), "{reading:?}");
+}
+
 fn mean(readings: &[Reading], of: impl Fn(&Reading) -> f64) -> f64 {
     readings.iter().map(of).sum::<f64>() / readings.len() as f64
 }

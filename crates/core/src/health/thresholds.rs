@@ -12,7 +12,7 @@ pub struct Thresholds {
     /// How many seconds in which somebody speaks may be distorted.
     pub clipping_s: i64,
     pub black_s: i64,
-    /// Slides stand still, people do not.
+    /// Slides stand still, people do not: long enough for most slides.
     pub frozen_s: i64,
     /// How long the source may bring nothing.
     pub no_source_s: i64,
@@ -36,7 +36,7 @@ impl Default for Thresholds {
             silence_s: 30,
             clipping_s: 5,
             black_s: 15,
-            frozen_s: 60,
+            frozen_s: 120,
             no_source_s: 15,
             link_s: 20,
             low_bitrate_kbps: 100.0,

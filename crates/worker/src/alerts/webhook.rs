@@ -46,3 +46,28 @@ impl Webhook {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn the_private_network_is_called_only_if_that_is_allowed_and_no_address_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("http://{}/hooks/heron", listener.local_addr().unwrap());
+        let webhook = Webhook::new(&url, Secret::new("the heron walks"), false).unwrap();
+        let message = Message {
+            id: "1".to_owned(),
+            subject: String::new(),
+            text: String::new(),
+            json: serde_json::Value::Null,
+        };
+        let error = webhook.send(&message).unwrap_err();
+        assert!(error.contains("private_network") && !error.contains("heron"), "{error}");
+        assert!(listener.accept().is_err(), "nobody called");
+        assert!(Webhook::new("file:///etc/passwd", Secret::new("the heron walks"), true).is_err());
+    }
+}

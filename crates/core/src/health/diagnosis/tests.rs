@@ -78,8 +78,8 @@ fn a_black_picture_is_not_frozen_as_well_and_a_frozen_one_may_be_small() {
     let frozen = Reading { picture: Some(Look { luma: 90.0, change: Some(0.2) }), ..well() };
     let unseen = Reading { picture: None, picture_kbps: 20.0, ..well() };
     let every_fifth: Vec<(i64, Reading)> =
-        [(1, frozen), (4, unseen)].iter().cycle().take(40).cloned().collect();
-    assert_eq!(told(&every_fifth), [(60, "frozen_picture", true)]);
+        [(1, frozen), (4, unseen)].iter().cycle().take(60).cloned().collect();
+    assert_eq!(told(&every_fifth), [(120, "frozen_picture", true)]);
 }
 
 #[test]
