@@ -155,7 +155,7 @@ export class Playback {
   }
 
   private failed(HlsJs: typeof Hls, data: ErrorData): void {
-    if (!data.fatal || this.resting) return;
+    if (!data.fatal) return;
     if (data.type === HlsJs.ErrorTypes.MEDIA_ERROR) {
       const now = Date.now();
       const again = now - this.lastMediaError < 5000;
@@ -164,6 +164,7 @@ export class Playback {
       else this.hls?.recoverMediaError();
       return;
     }
+    if (this.resting) return;
     this.say(
       navigator.onLine
         ? "The recording does not arrive. Trying again…"
