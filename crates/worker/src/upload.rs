@@ -278,3 +278,63 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, time::SystemTime};
+
+    use moothall_core::{UploadId, UserId};
+    use moothall_store::User;
+    use moothall_testkit::{Scene, TestDb, noon};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_nobody_goes_on_with_is_removed_after_a_week() {
+        let test = TestDb::sqlite().await;
+        let scene = Scene::set(&test.db).await;
+        let folder = tempfile::tempdir().unwrap();
+        let media_dir = folder.path();
+        let user = User {
+            id: UserId::new(),
+            email: "ada@ambleford.example".to_owned(),
+            name: "Ada Birch".to_owned(),
+            password_hash: String::new(),
+            created_at: noon(),
+        };
+        let upload = Upload {
+            id: UploadId::new(),
+            meeting_id: scene.meeting.id,
+            user_id: user.id,
+            file_name: "film.mp4".to_owned(),
+            modified_ms: 0,
+            length: 5,
+            state: UploadState::Receiving,
+            problem: String::new(),
+            touched_at: noon(),
+        };
+        let mut tx = test.db.begin().await.unwrap();
+        tx.save_user(&user).await.unwrap();
+        tx.insert_upload(&upload).await.unwrap();
+        tx.commit().await.unwrap();
+        fs::create_dir(Upload::folder(media_dir)).unwrap();
+        let (ours, nobodys, new) = (
+            upload.file(media_dir),
+            Upload::folder(media_dir).join("nobodys"),
+            Upload::folder(media_dir).join("new"),
+        );
+        for file in [&ours, &nobodys] {
+            File::create(file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+        // Its row comes in a moment.
+        File::create(&new).unwrap();
+
+        tidy(&test.db, media_dir, noon() + TimeDelta::days(7)).await.unwrap();
+        assert_eq!((ours.exists(), nobodys.exists(), new.exists()), (true, false, true));
+        assert!(test.db.upload(upload.id).await.unwrap().is_some());
+
+        tidy(&test.db, media_dir, noon() + TimeDelta::days(8)).await.unwrap();
+        assert_eq!((ours.exists(), new.exists()), (false, true));
+        assert!(test.db.upload(upload.id).await.unwrap().is_none());
+    }
+}

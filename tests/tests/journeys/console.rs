@@ -8,7 +8,7 @@ use std::{
 use moothall_store::{JobKind, JobState};
 use moothall_tests::{Browser, CLERK, Console, Home, MINUTE, SECOND, Server, ffmpeg, password, until};
 
-use crate::fixtures::{SLUG, import_meeting};
+use crate::fixtures::{SLUG, import_meeting, meeting_id};
 
 #[test]
 fn users_are_added_listed_given_passwords_and_removed() {
@@ -162,7 +162,7 @@ fn a_file_that_is_no_recording_is_refused_in_words_and_leaves_nothing() {
 
     let minutes = home.write("minutes.mp4", "The minutes of the last meeting were agreed.");
     let cut = home.path("cut.mkv");
-    ffmpeg("-i film.mp4 -c copy".replace("film.mp4", film.to_str().unwrap()).as_str(), &cut);
+    ffmpeg(&format!("-i {} -c copy", film.display()), &cut);
     let bytes = fs::read(&cut).unwrap();
     fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
     let silent = home.write("silent.mp4", replaced(&whole, b"mp4a", b"zzza"));
@@ -185,6 +185,17 @@ fn a_file_that_is_no_recording_is_refused_in_words_and_leaves_nothing() {
     upload(&console, &film);
     until("the film to be recorded", MINUTE, || (media(&server)["finished"] == true).then_some(()));
     assert_eq!(media(&server)["duration_ms"].as_i64().unwrap() / 1_000, 70);
+    let playlist = format!("/media/{}/a/index.m3u8", meeting_id(&server));
+    assert!(server.page(&playlist).contains("1-0.m4s"));
+
+    // Another takes its place, and none of its names.
+    let shorter = home.path("shorter.mp4");
+    ffmpeg(&format!("-i {} -t 20 -c copy", film.display()), &shorter);
+    upload(&console, &shorter);
+    let lasts_20_s = || media(&server)["duration_ms"].as_i64().unwrap() / 1_000 == 20;
+    until("the shorter film to be recorded", MINUTE, || lasts_20_s().then_some(()));
+    let text = server.page(&playlist);
+    assert!(text.contains("2-0.m4s") && !text.contains("1-0.m4s"), "{text}");
 }
 
 fn upload(console: &Console, file: &Path) {
