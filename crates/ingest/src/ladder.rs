@@ -38,8 +38,9 @@ pub(crate) fn add(
     let decoder = gst::ElementFactory::make("decodebin").build()?;
     pipeline.add_many([&tee, &queue, &decoder])?;
     let no_pad = |name| move || glib::bool_error!("the ladder's {name} has no pad");
-    let main = tee.request_pad_simple("src_%u").ok_or_else(no_pad("tee"))?;
     gst::Element::link_many([&tee, &queue, &decoder])?;
+    // Linking would have taken one that was asked for before.
+    let main = tee.request_pad_simple("src_%u").ok_or_else(no_pad("tee"))?;
     let entry = queue.static_pad("sink").ok_or_else(no_pad("queue"))?.downgrade();
     let (weak, shared, branches) = (pipeline.downgrade(), Arc::clone(shared), Arc::clone(branches));
     decoder.connect_pad_added(move |_, pad| {

@@ -38,6 +38,9 @@ pub(crate) enum Turn {
 #[derive(Default)]
 pub(crate) struct Lead {
     holder: Option<Rank>,
+    /// The main source is there again and begins with its next whole picture: until then nothing is recorded, so
+    /// that it need not go over what the backup has recorded.
+    hands_back: bool,
     /// Since when and until when each brought something without a break.
     heard: [Option<(Instant, Instant)>; 2],
     /// Up to when something live is recorded, from whichever source.
@@ -53,12 +56,17 @@ impl Lead {
         };
         self.heard[rank as usize] = Some((since, now));
         let lasted = now.duration_since(since);
+        let other_failed = self.has_failed(rank.other(), now);
         let takes = match self.holder {
-            Some(holder) if holder == rank => return Turn::Record,
+            Some(holder) if holder == rank => {
+                self.hands_back &= !other_failed;
+                return if self.hands_back { Turn::StandBy } else { Turn::Record };
+            }
             // At the beginning the main source may just be the later one.
             None => rank == Rank::Main || lasted >= FAILED_AFTER,
-            Some(_) => self.has_failed(rank.other(), now) || rank == Rank::Main && lasted >= TRUSTED_AFTER,
+            Some(_) => other_failed || rank == Rank::Main && lasted >= TRUSTED_AFTER,
         };
+        self.hands_back = takes && !may_begin && self.holder.is_some();
         if !(takes && may_begin) {
             return Turn::StandBy;
         }
@@ -140,6 +148,29 @@ mod tests {
         room.send(0..4, &[Backup]);
         assert_eq!(room.lead.turn(Backup, true, room.start + Duration::from_secs(4)), Record);
         assert!(!room.lead.is_held_by(Main));
+    }
+
+    #[test]
+    fn the_backup_rests_until_the_main_one_can_begin() {
+        let mut room = Room::new();
+        room.send(0..2, &[Main, Backup]);
+        room.lead.ended(Main);
+        room.send(2..4, &[Backup]);
+        room.send(4..9, &[Main, Backup]);
+        let at = |half_seconds: u32| room.start + Duration::from_millis(500) * half_seconds;
+        assert_eq!(room.lead.turn(Backup, true, at(18)), Record);
+        assert_eq!(room.lead.turn(Main, false, at(18)), StandBy);
+        assert_eq!(room.lead.turn(Backup, true, at(19)), StandBy);
+        assert_eq!(room.lead.turn(Main, true, at(20)), TakeOver);
+        // The same, but it is gone again before it could.
+        room.lead.ended(Main);
+        assert_eq!(room.lead.turn(Backup, true, at(20)), TakeOver);
+        for half_second in 20..31 {
+            room.lead.turn(Main, false, at(half_second));
+        }
+        assert_eq!(room.lead.turn(Backup, true, at(30)), StandBy);
+        room.lead.ended(Main);
+        assert_eq!(room.lead.turn(Backup, true, at(31)), Record);
     }
 
     #[test]

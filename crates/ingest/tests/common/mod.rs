@@ -144,9 +144,11 @@ impl Recorder {
         let stop = StopHandle::default();
         let stopping = stop.clone();
         let thread = std::thread::spawn(move || {
-            recording?.record(&source, &options, &stopping, |progress| {
+            let recorded = recording?.record(&source, &options, &stopping, |progress| {
                 let _ = told.send(progress);
-            })
+            });
+            // Whoever waits for more learns why none comes.
+            recorded.inspect_err(|error| eprintln!("the recorder ended: {error}"))
         });
         Self { heard, stop, thread }
     }

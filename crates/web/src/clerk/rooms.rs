@@ -18,6 +18,17 @@ use crate::{
 pub struct RoomsPage {
     pub site: Site,
     pub rooms: Vec<RoomRow>,
+    /// What is still to be copied to the object store, the largest first.
+    pub backlog: Vec<BacklogRow>,
+}
+
+/// One recording of which something waits.
+#[derive(Debug)]
+pub struct BacklogRow {
+    pub meeting: String,
+    pub waiting: String,
+    /// Why it does not go on; may be empty.
+    pub trouble: String,
 }
 
 /// One room in the console.
@@ -54,7 +65,25 @@ pub async fn show(State(state): State<AppState>, signed_in: SignedIn) -> Result<
         let findings = of_room.map(|row| row.finding).map(|finding: Finding| finding.title()).collect();
         rooms.push(RoomRow::new(&room, findings));
     }
-    Ok(Html(RoomsPage { site: state.site().await?.at("Rooms"), rooms }.render()?))
+    let backlog = backlog(&state, &signed_in).await?;
+    Ok(Html(RoomsPage { site: state.site().await?.at("Rooms"), rooms, backlog }.render()?))
+}
+
+async fn backlog(state: &AppState, signed_in: &SignedIn) -> Result<Vec<BacklogRow>> {
+    let mut rows = Vec::new();
+    for row in state.db.archive_backlog().await? {
+        let Some(meeting) = state.db.meeting(row.meeting_id).await? else { continue };
+        if signed_in.may(Role::Viewer, meeting.council_id) {
+            let s = if row.waiting_files == 1 { "" } else { "s" };
+            let megabytes = row.waiting_bytes as f64 / 1e6;
+            rows.push(BacklogRow {
+                meeting: meeting.title,
+                waiting: format!("{} file{s}, {megabytes:.1} MB", row.waiting_files),
+                trouble: if row.trouble.is_empty() { String::new() } else { sentence(&row.trouble) },
+            });
+        }
+    }
+    Ok(rows)
 }
 
 /// How it goes there, in words.

@@ -6,7 +6,7 @@ use moothall_core::{
     RoomId,
     health::{Finding, Level, Link, Look, Reading, Side},
 };
-use moothall_store::{Role, Room, RoomAddress, RoomState};
+use moothall_store::{Backlog, Role, Room, RoomAddress, RoomState};
 
 use super::scene::Town;
 
@@ -75,10 +75,23 @@ async fn a_room_tells_how_it_goes_in_words_and_figures() {
     town.add_user(AV, &town.meeting.council_slug.clone(), Role::Viewer).await;
     town.add_room().await;
     let cookie = town.cookie_of(AV).await;
+    let backlog = Backlog {
+        meeting_id: town.meeting.id,
+        waiting_files: 3,
+        waiting_bytes: 12_600_000,
+        trouble: "the object store does not answer".to_owned(),
+        told_at: town.clock.now(),
+    };
+    town.test_db.db.tell_backlog(&backlog).await.unwrap();
     let rooms = town.get_as("/clerk/rooms", &cookie).await.text();
-    for part in
-        ["/clerk/rooms/council-chamber", "Council &#60;Chamber&#62;", "Recording", "Left channel silent"]
-    {
+    for part in [
+        "/clerk/rooms/council-chamber",
+        "Council &#60;Chamber&#62;",
+        "Recording",
+        "Left channel silent",
+        "3 files, 12.6 MB",
+        "The object store does not answer.",
+    ] {
         assert!(rooms.contains(part), "no {part:?} in {rooms}");
     }
     let room = town.get_as("/clerk/rooms/council-chamber", &cookie).await.text();
