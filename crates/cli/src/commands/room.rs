@@ -420,10 +420,11 @@ fn same_port(rooms: &[Room]) -> Vec<String> {
     let mut warnings = Vec::new();
     for (index, (room, source)) in sources.iter().enumerate() {
         for (other, _) in sources[..index].iter().filter(|(_, other)| source.is_in_the_way_of(other)) {
+            let port = source.listens_at().unwrap_or_default();
             warnings.push(format!(
-                "{} and {} both wait at {source}: only one of them can at a time; give one another port, or srt \
-                 addresses with streamid={} and streamid={}",
-                other.slug, room.slug, other.slug, room.slug
+                "{} and {} both wait at port {port}: only one of them can at a time; give one another port, or by srt \
+                 each a stream id of its own (srt://0.0.0.0:{port}?streamid={})",
+                other.slug, room.slug, room.slug
             ));
         }
     }
