@@ -7,6 +7,8 @@ import { type Stretch, stretchesOf, toMediaMs, toSeconds } from "./timeline";
 /** Before the first press of Play only this much is fetched, to spare a telephone's data. */
 const IDLE_BUFFER_SECONDS = 4;
 const BUFFER_SECONDS = 30;
+/** A player that should run and does not for so long is helped on. */
+const STUCK_SECONDS = 5;
 /** The longest wait between two attempts to get the connection back. */
 const MAX_RETRY_MS = 30_000;
 
@@ -22,6 +24,8 @@ export class Playback {
   private retryTimer = 0;
   private lastMediaError = 0;
   private resting = false;
+  private stuckAt = 0;
+  private stuckSeconds = 0;
 
   constructor(root: HTMLElement, startMs: number | undefined) {
     const media = root.querySelector<HTMLMediaElement>("video, audio");
@@ -120,8 +124,21 @@ export class Playback {
     hls.on(HlsJs.Events.FRAG_BUFFERED, () => this.recovered());
     hls.on(HlsJs.Events.ERROR, (_, data) => this.failed(HlsJs, data));
     window.addEventListener("online", () => this.retry());
+    window.setInterval(() => this.leaveRun(), 1000);
     hls.loadSource(this.master);
     hls.attachMedia(this.media);
+  }
+
+  /** hls.js may wait for ever at the end of a run when the next one is only seconds long. */
+  private leaveRun(): void {
+    const { media } = this;
+    const isStuck = !media.paused && !media.seeking && media.currentTime === this.stuckAt;
+    this.stuckSeconds = isStuck ? this.stuckSeconds + 1 : 0;
+    this.stuckAt = media.currentTime;
+    if (this.stuckSeconds < STUCK_SECONDS) return;
+    this.stuckSeconds = 0;
+    const next = this.stretches.find((stretch) => stretch.startSeconds > media.currentTime);
+    if (next) media.currentTime = next.startSeconds + 0.1;
   }
 
   private startNative(): void {
