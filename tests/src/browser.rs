@@ -13,6 +13,15 @@ use tokio::runtime::Runtime;
 
 use crate::{MINUTE, free_port, get, until};
 
+const PLAYER_STATE: &str = "
+    const media = document.querySelector('video, audio');
+    const ranges = (times) => Array.from({ length: times.length }, (_, at) => [times.start(at), times.end(at)]);
+    return media && {
+        address: location.href, message: document.querySelector('#message')?.textContent,
+        at: media.currentTime, paused: media.paused, seeking: media.seeking, ready: media.readyState,
+        rate: media.playbackRate, buffered: ranges(media.buffered), seekable: ranges(media.seekable),
+    }";
+
 /// A headless Chromium with a profile of its own.
 pub struct Browser {
     runtime: Runtime,
@@ -143,6 +152,11 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What a player did is in no log.
+            let state = self.runtime.block_on(self.client.execute(PLAYER_STATE, Vec::new()));
+            eprintln!("    --- the browser's page and player: {state:?}");
+        }
         // Chromium ends with its session; without one it would outlive its driver.
         let _ = self.runtime.block_on(self.client.clone().close());
         let _ = self.driver.kill();
