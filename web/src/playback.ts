@@ -7,8 +7,9 @@ import { type Stretch, stretchesOf, toMediaMs, toSeconds } from "./timeline";
 /** Before the first press of Play only this much is fetched, to spare a telephone's data. */
 const IDLE_BUFFER_SECONDS = 4;
 const BUFFER_SECONDS = 30;
-/** A player that should run and does not for so long is helped on. */
+/** A player that stands still for so long, this close to the end of a stretch, is helped on to the next. */
 const STUCK_SECONDS = 5;
+const CLOSE_SECONDS = 3;
 /** The longest wait between two attempts to get the connection back. */
 const MAX_RETRY_MS = 30_000;
 
@@ -24,6 +25,8 @@ export class Playback {
   private retryTimer = 0;
   private lastMediaError = 0;
   private resting = false;
+  /** Whether the viewer wants another place than where the player starts by itself. */
+  private hasChosen: boolean;
   private stuckAt = 0;
   private stuckSeconds = 0;
 
@@ -35,7 +38,12 @@ export class Playback {
     this.epochMs = Number(root.dataset.epochMs);
     this.message = root.querySelector<HTMLElement>("#message");
     this.wantedMs = startMs;
+    this.hasChosen = startMs !== undefined;
     media.addEventListener("playing", () => this.say(""));
+    // The first seek is the player's own, to where it starts; later ones are the viewer's.
+    const choose = () => (this.hasChosen = true);
+    media.addEventListener("canplay", () => media.addEventListener("seeking", choose, { once: true }), { once: true });
+    media.addEventListener("play", () => this.firstPlayed(), { once: true });
   }
 
   async start(): Promise<void> {
@@ -64,6 +72,7 @@ export class Playback {
 
   /** Goes to a media time, as soon as the playlist is known. */
   seek(mediaMs: number): void {
+    this.hasChosen = true;
     const seconds = this.secondsAt(mediaMs);
     if (seconds !== undefined) this.media.currentTime = seconds;
     else this.media.addEventListener("loadedmetadata", () => this.seek(mediaMs), { once: true });
@@ -124,21 +133,28 @@ export class Playback {
     hls.on(HlsJs.Events.FRAG_BUFFERED, () => this.recovered());
     hls.on(HlsJs.Events.ERROR, (_, data) => this.failed(HlsJs, data));
     window.addEventListener("online", () => this.retry());
-    window.setInterval(() => this.leaveRun(), 1000);
+    window.setInterval(() => this.leaveStretch(), 1000);
     hls.loadSource(this.master);
     hls.attachMedia(this.media);
   }
 
-  /** hls.js may wait for ever at the end of a run when the next one is only seconds long. */
-  private leaveRun(): void {
+  /** hls.js sometimes waits for ever for the last scrap before a gap. */
+  private leaveStretch(): void {
     const { media } = this;
-    const isStuck = !media.paused && !media.seeking && media.currentTime === this.stuckAt;
+    const isStuck = !media.paused && media.currentTime === this.stuckAt;
     this.stuckSeconds = isStuck ? this.stuckSeconds + 1 : 0;
     this.stuckAt = media.currentTime;
     if (this.stuckSeconds < STUCK_SECONDS) return;
     this.stuckSeconds = 0;
     const next = this.stretches.find((stretch) => stretch.startSeconds > media.currentTime);
-    if (next) media.currentTime = next.startSeconds + 0.1;
+    // In the middle of a stretch it is the line that is slow: nothing is passed over.
+    if (next && next.startSeconds - media.currentTime < CLOSE_SECONDS) media.currentTime = next.startSeconds + 0.1;
+  }
+
+  /** Who loads the page of a live meeting and presses Play a while later means what happens now. */
+  private firstPlayed(): void {
+    const seconds = this.hls?.latestLevelDetails?.live ? this.liveSeconds : undefined;
+    if (!this.hasChosen && seconds !== undefined) this.media.currentTime = seconds;
   }
 
   private startNative(): void {

@@ -74,6 +74,16 @@ fn viewers_go_back_to_the_start_and_come_back_after_every_interruption() {
         [(1280, 900), (320, 640)].map(|(width, height)| Viewer::on_a_screen_of(width, height, &page));
     let meeting = |arguments: &[&str]| home.run(["meeting"].iter().chain(arguments)).ok();
 
+    // Who looks at the page for a while and then presses the player's own button sees what happens now.
+    let loaded_ms = server.recorded_ms(SLUG);
+    until("the meeting to go on", MINUTE, || (server.recorded_ms(SLUG) > loaded_ms + 12_000).then_some(()));
+    for viewer in &viewers {
+        viewer.browser.keys("video", " ");
+        viewer.plays_past(0.5);
+        let (at, now) = (viewer.at(), server.recorded_ms(SLUG) as f64 / 1000.0);
+        assert!(at > now - 8.0, "{at} s is played, and {now} s are recorded");
+    }
+
     for viewer in &viewers {
         viewer.browser.until("!document.querySelector('#live-controls').hidden", MINUTE);
         viewer.press("#to-live");
@@ -119,6 +129,17 @@ fn viewers_go_back_to_the_start_and_come_back_after_every_interruption() {
             viewer.reads("#state", "Live");
             viewer.keep_picture(go_on[0]);
         }
+        // One that stands still where the recording was interrupted, whatever the cause, is helped over.
+        let (viewer, rested) = (&viewers[0], rested[0]);
+        viewer.browser.value(&format!(
+            "(() => {{ const video = document.querySelector('video'); video.currentTime = {rested}; \
+             video.playbackRate = 0; }})()"
+        ));
+        let is_over = format!("document.querySelector('video').currentTime > {rested}");
+        viewer.browser.until(&is_over, MINUTE);
+        viewer.browser.value("document.querySelector('video').playbackRate = 1");
+        viewer.press("#to-live");
+        viewer.plays_past(rested + 5.0);
     }
     drop(encoder);
     meeting(&["end", SLUG]);
