@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     entry::{Entry, Head},
     record::RecordError,
-    spool::Spool,
+    spool::{self, Spool},
     timeline::Timeline,
 };
 
@@ -135,6 +135,18 @@ impl Waiting {
             self.bytes -= entry.bytes.len();
             remove(file.as_deref());
         }
+    }
+
+    /// Lets viewers have from memory what is due and the disk does not take; says whether that went for all.
+    pub(crate) fn air_from_memory(&mut self, delay: Duration, now: DateTime<Utc>) -> bool {
+        for (entry, file) in &mut self.entries {
+            if !entry.head.is_due(delay, now) {
+                break;
+            }
+            let Some(Ok(aired)) = file.as_deref().map(spool::air) else { return false };
+            *file = Some(aired);
+        }
+        true
     }
 
     /// The recording as it will be once all of this is aired.

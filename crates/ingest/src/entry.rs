@@ -1,8 +1,8 @@
 //! What is on its way from the muxer to the disk.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, ErrorKind, Write},
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
@@ -49,10 +49,20 @@ impl Entry {
     }
 
     pub(crate) fn read(path: &Path) -> io::Result<Self> {
-        let mut file = fs::read(path)?;
-        let end = file.iter().position(|byte| *byte == b'\n').ok_or(ErrorKind::UnexpectedEof)?;
-        let bytes = file.split_off(end + 1);
-        let head: Head = serde_json::from_slice(&file)?;
+        let (head, mut file) = Head::open(path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(Self { head, bytes })
+    }
+}
+
+impl Head {
+    /// The head of an entry's file, and the file at its bytes.
+    pub(crate) fn open(path: &Path) -> io::Result<(Self, BufReader<File>)> {
+        let mut file = BufReader::new(File::open(path)?);
+        let mut line = Vec::new();
+        file.read_until(b'\n', &mut line)?;
+        let head: Self = serde_json::from_slice(&line)?;
         let names: &[&String] = match &head.line {
             Line::Init { file, .. } => &[file],
             Line::Chunk { file, init, .. } => &[file, init],
@@ -61,7 +71,7 @@ impl Entry {
         if !names.iter().all(|name| is_media_file_name(name)) {
             return Err(ErrorKind::InvalidData.into());
         }
-        Ok(Self { head, bytes })
+        Ok((head, file))
     }
 }
 

@@ -10,6 +10,7 @@
 //! typed becomes part of a pipeline description.
 
 mod air;
+mod aired;
 mod attendant;
 mod audio_file;
 mod branch;
@@ -47,10 +48,12 @@ mod srt_handshake;
 mod storyboard;
 mod tables;
 mod timeline;
+mod waiting;
 mod watch;
 mod writer;
 
 pub use air::{AirDelay, Exempt, Gate};
+pub use aired::Aired;
 pub use audio_file::{AudioBlock, AudioFile};
 pub use caller::caller;
 pub use clip::{Clip, ClipError, ClipKind, LONGEST_CLIP_MS, clip};
@@ -72,4 +75,5 @@ pub use source::{
     HlsAddress, RtmpAddress, RtspAddress, Source, SourceError, SrtAddress, SrtMode, UdpAddress,
 };
 pub use storyboard::{Storyboard, storyboard};
-pub use timeline::{Elsewhere, Format, Found, MediaFile, Part, Segment, Timeline, TimelineError};
+pub use timeline::{Elsewhere, Format, Found, MediaFile, Part, Piece, Segment, Timeline, TimelineError};
+pub use waiting::WaitingFolders;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use moothall_core::Clock;
 
 use crate::{
@@ -205,20 +206,28 @@ impl Inner {
             let mut queue = lock(&air.queue);
             queue.cut_off |= queue.waiting.judge(&spans, air.settings.delay, asked_at);
         }
-        self.end_what_was_cut_off(air)?;
-        loop {
-            let due = lock(&air.queue).waiting.due(air.settings.delay, asked_at);
-            let Some(entry) = due else { break };
-            lock(&self.shelf).put(&entry).map_err(|error| error.to_string())?;
-            lock(&air.queue).waiting.aired(&entry);
-            self.end_what_was_cut_off(air)?;
+        if let Err(error) = self.put_what_is_due(air, asked_at) {
+            let goes_on = lock(&air.queue).waiting.air_from_memory(air.settings.delay, asked_at);
+            let meanwhile = if goes_on { "viewers see it from memory" } else { "viewers see nothing new" };
+            return Err(format!("{error}; meanwhile {meanwhile}"));
         }
         lock(&air.queue).trouble = None;
         Ok(())
     }
 
+    fn put_what_is_due(&self, air: &Air, asked_at: DateTime<Utc>) -> Result<(), RecordError> {
+        self.end_what_was_cut_off(air)?;
+        loop {
+            let due = lock(&air.queue).waiting.due(air.settings.delay, asked_at);
+            let Some(entry) = due else { return Ok(()) };
+            lock(&self.shelf).put(&entry)?;
+            lock(&air.queue).waiting.aired(&entry);
+            self.end_what_was_cut_off(air)?;
+        }
+    }
+
     /// What was aired before a private session is all there will be of its run: players need not wait for more.
-    fn end_what_was_cut_off(&self, air: &Air) -> Result<(), String> {
+    fn end_what_was_cut_off(&self, air: &Air) -> Result<(), RecordError> {
         let mut queue = lock(&air.queue);
         if !queue.cut_off || queue.waiting.holds_refused() {
             return Ok(());
@@ -226,7 +235,7 @@ impl Inner {
         let mut shelf = lock(&self.shelf);
         let run = shelf.timeline().run();
         if run > 0 && !shelf.timeline().is_stopped() {
-            shelf.put(&self.own_entry(Line::Stopped { run })).map_err(|error| error.to_string())?;
+            shelf.put(&self.own_entry(Line::Stopped { run }))?;
         }
         queue.cut_off = false;
         Ok(())

@@ -61,7 +61,8 @@ impl Shelf {
     /// be tried again; one that is there already changes nothing.
     pub(crate) fn put(&mut self, entry: &Entry) -> Result<(), RecordError> {
         let line = &entry.head.line;
-        if self.holds(line) {
+        // A killed recorder may have written it before it could take it off its list.
+        if self.timeline.holds(line) {
             return Ok(());
         }
         let result = match line {
@@ -78,19 +79,6 @@ impl Shelf {
             self.open = Default::default();
         }
         result
-    }
-
-    /// Whether a killed recorder had written the entry before it could take it off its list.
-    fn holds(&self, line: &Line) -> bool {
-        match line {
-            Line::Run { run, .. } => *run <= self.timeline.run(),
-            Line::Chunk { rendition, file, offset, length, .. } => {
-                let end = offset.saturating_add(*length);
-                let segments = self.timeline.all_segments(*rendition);
-                segments.iter().rev().any(|segment| segment.file == *file && segment.bytes >= end)
-            }
-            _ => false,
-        }
     }
 
     fn begin(&mut self, line: &Line, starts_over: bool) -> Result<(), RecordError> {

@@ -4,11 +4,16 @@
 use std::{
     fs::{self, DirBuilder},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, DirEntryExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use crate::entry::Entry;
+
+/// Of a file that waits.
+const WAITING: &str = "entry";
+/// Of a file that viewers may have although the disk has not taken it.
+const AIRED: &str = "aired";
 
 /// Keeps nothing where there is no such folder, or none that can be trusted: then what waits lies in the
 /// process's memory only, and dies with it.
@@ -44,7 +49,7 @@ impl Spool {
     /// memory as well.
     pub(crate) fn keep(&mut self, entry: &Entry) -> Option<PathBuf> {
         let dir = self.dir.as_ref()?;
-        let file = dir.join(format!("{:012}.entry", self.next));
+        let file = dir.join(format!("{:012}.{WAITING}", self.next));
         self.next += 1;
         match entry.write(&file) {
             Ok(()) => {
@@ -64,14 +69,38 @@ impl Spool {
     }
 }
 
+fn number(file: &Path) -> Option<u64> {
+    file.file_stem()?.to_str()?.parse().ok()
+}
+
+/// Lets viewers have a file that was kept; gives its name from now on.
+pub(crate) fn air(file: &Path) -> io::Result<PathBuf> {
+    let aired = file.with_extension(AIRED);
+    fs::rename(file, &aired)?;
+    Ok(aired)
+}
+
+/// What viewers may have of the files in `dir`, in their order, each with the number of its inode: the disk
+/// has taken none of them. Nothing where there is no such folder.
+pub(crate) fn aired_files(dir: &Path) -> Vec<(u64, PathBuf)> {
+    let mut files: Vec<(u64, PathBuf)> = fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|file| Path::new(&file.file_name()).extension().is_some_and(|extension| extension == AIRED))
+        .map(|file| (file.ino(), file.path()))
+        .collect();
+    files.sort_unstable_by_key(|(_, file)| number(file));
+    files
+}
+
 /// What was kept, by its number. What is torn is removed.
 fn left_behind(dir: &Path) -> io::Result<Vec<(u64, Entry, PathBuf)>> {
     let mut left = Vec::new();
     for file in fs::read_dir(dir)? {
         let file = file?.path();
-        let whole = file.extension().is_some_and(|extension| extension == "entry");
-        let number = file.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-        match (number, Entry::read(&file)) {
+        let whole = file.extension().is_some_and(|extension| extension == WAITING || extension == AIRED);
+        match (number(&file), Entry::read(&file)) {
             (Some(number), Ok(entry)) if whole => left.push((number, entry, file)),
             _ => fs::remove_file(&file)?,
         }
@@ -126,6 +155,8 @@ mod tests {
         }
         fs::write(dir.join("000000000009.entry"), b"torn").unwrap();
         fs::write(dir.join("000000000008.unfinished"), b"{}\n").unwrap();
+        let aired = air(&dir.join("000000000001.entry")).unwrap();
+        assert_eq!(aired_files(&dir).into_iter().map(|(_, file)| file).collect::<Vec<_>>(), [aired]);
         let (mut spool, left) = Spool::open(Some(&dir));
         let entries: Vec<Entry> = left.into_iter().map(|(entry, _)| entry).collect();
         assert_eq!(entries, [entry(3), entry(4), entry(5)]);

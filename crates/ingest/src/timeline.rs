@@ -16,7 +16,7 @@ use moothall_core::MediaTime;
 
 pub(crate) use self::{edge::next_file, elsewhere::MediaFolder};
 pub use self::{
-    edge::{Found, Part},
+    edge::{Found, Part, Piece},
     elsewhere::Elsewhere,
     whole::MediaFile,
 };
@@ -195,6 +195,29 @@ impl Timeline {
             self.journal_lines += 1;
         }
         Ok(())
+    }
+
+    /// Whether a run or a chunk is known; of other lines nobody can say, and they may be taken in twice.
+    pub(crate) fn holds(&self, line: &Line) -> bool {
+        match line {
+            Line::Run { run, .. } => *run <= self.run,
+            Line::Chunk { rendition, file, offset, length, .. } => {
+                let end = offset.saturating_add(*length);
+                let segments = self.all_segments(*rendition);
+                segments.iter().rev().any(|segment| segment.file == *file && segment.bytes >= end)
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes in a line that will be in the journal.
+    pub(crate) fn foresee(&mut self, line: &Line) {
+        if self.holds(line) {
+            return;
+        }
+        self.journal_bytes += serde_json::to_vec(line).map_or(0, |text| text.len() as u64 + 1);
+        self.journal_lines += 1;
+        self.apply(line.clone());
     }
 
     pub(crate) fn apply(&mut self, line: Line) {

@@ -1,5 +1,5 @@
-//! Where what is not aired yet lies: in memory, out of sight of other users, so that no disk ever holds what
-//! must not be kept.
+//! Where what is not on the disk yet lies: in memory, out of sight of other users, so that no disk ever holds
+//! what must not be kept.
 
 use std::{
     fs,
@@ -14,18 +14,16 @@ use sha2::{Digest, Sha256};
 const MEMORY: &str = "/dev/shm";
 
 /// The folders of one installation, one for each meeting of which something waits.
-pub(crate) struct WaitingFolders {
+#[derive(Debug)]
+pub struct WaitingFolders {
     /// None where the machine has no such place: then what waits dies with the process.
     base: Option<PathBuf>,
 }
 
 impl WaitingFolders {
     /// Of the installation whose recordings are in `media_dir`; two on one machine keep out of each other's way.
-    pub(crate) fn of(media_dir: &Path) -> Self {
+    pub fn of(media_dir: &Path) -> Self {
         if !Path::new(MEMORY).is_dir() {
-            tracing::warn!(
-                "there is no {MEMORY}: what is not aired yet is in the program's memory only, and lost should it die"
-            );
             return Self { base: None };
         }
         let whole = fs::canonicalize(media_dir).unwrap_or_else(|_| media_dir.to_owned());
@@ -35,26 +33,31 @@ impl WaitingFolders {
         Self { base: Some(Path::new(MEMORY).join(format!("moothall-{user}-{installation}"))) }
     }
 
-    pub(crate) fn folder(&self, meeting: MeetingId) -> Option<PathBuf> {
+    /// Whether the machine has a place for them.
+    pub const fn is_there(&self) -> bool {
+        self.base.is_some()
+    }
+
+    pub fn folder(&self, meeting: MeetingId) -> Option<PathBuf> {
         Some(self.base.as_ref()?.join(meeting.to_string()))
     }
 
     /// The meetings of which something may have been left by a recorder that was killed.
-    pub(crate) fn left_behind(&self) -> Vec<MeetingId> {
+    pub fn left_behind(&self) -> Vec<MeetingId> {
         let folders = self.base.as_ref().and_then(|base| fs::read_dir(base).ok());
         let names = folders.into_iter().flatten().flatten().map(|folder| folder.file_name());
         names.filter_map(|name| name.to_str()?.parse().ok()).collect()
     }
 
     /// Once nobody records any more. Where something still waits, it stays for the next start.
-    pub(crate) fn close(self) {
+    pub fn close(self) {
         if let Some(base) = self.base {
             let _ = fs::remove_dir(base);
         }
     }
 
     /// What waits of a meeting that is no more can never be aired.
-    pub(crate) fn remove(&self, meeting: MeetingId) {
+    pub fn remove(&self, meeting: MeetingId) {
         if let Some(folder) = self.folder(meeting)
             && let Err(error) = fs::remove_dir_all(&folder)
         {

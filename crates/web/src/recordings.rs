@@ -18,8 +18,8 @@ use futures_util::TryStreamExt;
 use moothall_archive::{Archive, ArchiveError, Object};
 use moothall_core::MeetingId;
 use moothall_ingest::{
-    Found, PlaylistError, Rendition, Timeline, TimelineError, delta_playlist, holds, is_too_far,
-    master_playlist, media_playlist,
+    Aired, Found, Piece, PlaylistError, Rendition, Timeline, TimelineError, WaitingFolders, delta_playlist,
+    holds, is_too_far, master_playlist, media_playlist,
 };
 use tokio::sync::watch;
 
@@ -42,6 +42,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(6);
 #[derive(Debug)]
 pub struct Recordings {
     media_dir: PathBuf,
+    waiting: WaitingFolders,
     /// Where recordings are that are not below `media_dir`.
     archive: Option<Archive>,
     kept: Mutex<HashMap<MeetingId, Arc<Kept>>>,
@@ -51,13 +52,13 @@ pub struct Recordings {
 
 #[derive(Debug)]
 struct Kept {
-    timeline: Mutex<Timeline>,
+    aired: Mutex<Aired>,
     looked_at: Mutex<Instant>,
     /// Whether the journal is on this disk.
     is_here: AtomicBool,
     /// When the one in the object store was looked at, and how that went.
     looked_away: tokio::sync::Mutex<Option<(Instant, Result<(), ArchiveError>)>>,
-    /// Bytes of the journal that were read.
+    /// Bytes of the journal that were read, or will be of what is aired from memory.
     read: watch::Sender<u64>,
     /// Whether the journal is looked at all the time, by one task.
     watched: AtomicBool,
@@ -100,13 +101,14 @@ pub enum Media {
 
 impl Recordings {
     pub fn new(media_dir: PathBuf, archive: Option<Archive>) -> Self {
-        Self { media_dir, archive, kept: Mutex::default(), lately: Mutex::default() }
+        let waiting = WaitingFolders::of(&media_dir);
+        Self { media_dir, waiting, archive, kept: Mutex::default(), lately: Mutex::default() }
     }
 
     /// The recording as it is now.
     pub async fn timeline(&self, meeting: MeetingId) -> Result<Timeline> {
         let kept = self.kept(meeting).await?;
-        let timeline = lock(&kept.timeline).clone();
+        let timeline = lock(&kept.aired).timeline().clone();
         Ok(timeline)
     }
 
@@ -122,13 +124,15 @@ impl Recordings {
         if let (Playlist::Media(rendition) | Playlist::Delta(rendition), Some(Awaited { segment, part })) =
             (playlist, awaited)
         {
-            if is_too_far(&lock(&kept.timeline), rendition, segment, part) {
+            if is_too_far(lock(&kept.aired).timeline(), rendition, segment, part) {
                 return Err(Failure::BadRequest(
                     "The segment or part asked for is too far ahead: load the playlist anew.".to_owned(),
                 ));
             }
-            let is_there =
-                |timeline: &Timeline| timeline.is_finished() || holds(timeline, rendition, segment, part);
+            let is_there = |aired: &Aired| {
+                let timeline = aired.timeline();
+                timeline.is_finished() || holds(timeline, rendition, segment, part)
+            };
             kept.wait_for(is_there).await?;
         }
         if let Some(written) = kept.written(playlist) {
@@ -146,21 +150,30 @@ impl Recordings {
         if let Some(bytes) = lock(&kept.recent).get(rendition, &name) {
             return Ok(Media::Memory(bytes));
         }
-        let Ok(mut found) = lock(&kept.timeline).find(rendition, &name) else { return Ok(Media::Nothing) };
+        let find = || lock(&kept.aired).find(rendition, &name).unwrap_or(Found::Nothing);
+        let mut found = find();
         if found == Found::Coming {
-            let coming = |timeline: &Timeline| !matches!(timeline.find(rendition, &name), Ok(Found::Coming));
+            let coming = |aired: &Aired| !matches!(aired.find(rendition, &name), Ok(Found::Coming));
             kept.wait_for(coming).await?;
-            found = lock(&kept.timeline).find(rendition, &name).unwrap_or(Found::Nothing);
+            found = find();
         }
-        match found {
-            Found::Whole(path) => Ok(Media::File(path)),
-            Found::Piece { path, offset, bytes } => {
-                let bytes = self.piece(meeting, rendition, path, offset, bytes).await?;
-                lock(&kept.recent).keep(rendition, name, bytes.clone());
-                Ok(Media::Memory(bytes))
+        let pieces = match found {
+            Found::Whole(path) => return Ok(Media::File(path)),
+            Found::Pieces(pieces) => pieces,
+            Found::Coming | Found::Nothing => return Ok(Media::Nothing),
+        };
+        let mut read = self.pieces(meeting, rendition, pieces).await;
+        if matches!(read, Err(Failure::NotFound)) {
+            // What was in memory is on the disk by now.
+            let again = Arc::clone(&kept);
+            tokio::task::spawn_blocking(move || again.refresh()).await??;
+            if let Found::Pieces(pieces) = find() {
+                read = self.pieces(meeting, rendition, pieces).await;
             }
-            Found::Coming | Found::Nothing => Ok(Media::Nothing),
         }
+        let bytes = read?;
+        lock(&kept.recent).keep(rendition, name, bytes.clone());
+        Ok(Media::Memory(bytes))
     }
 
     /// Keeps a whole file that was read, for others who ask for it.
@@ -168,15 +181,16 @@ impl Recordings {
         lock(&self.lately).keep(meeting, rendition, name, bytes);
     }
 
-    /// So much of a file.
-    async fn piece(
-        &self,
-        meeting: MeetingId,
-        rendition: Rendition,
-        path: PathBuf,
-        offset: u64,
-        bytes: u64,
-    ) -> Result<Bytes> {
+    async fn pieces(&self, meeting: MeetingId, rendition: Rendition, pieces: Vec<Piece>) -> Result<Bytes> {
+        let mut read = Vec::new();
+        for piece in pieces {
+            read.push(self.piece(meeting, rendition, piece).await?);
+        }
+        Ok(if read.len() == 1 { read.remove(0) } else { read.concat().into() })
+    }
+
+    async fn piece(&self, meeting: MeetingId, rendition: Rendition, piece: Piece) -> Result<Bytes> {
+        let Piece { path, offset, bytes } = piece;
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         match tokio::task::spawn_blocking(move || read(&path, offset, bytes)).await? {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -197,7 +211,7 @@ impl Recordings {
     ) -> Result<Option<Object>> {
         let Some(archive) = &self.archive else { return Ok(None) };
         let kept = self.kept(meeting).await?;
-        if !lock(&kept.timeline).tells_of(rendition, name) {
+        if !lock(&kept.aired).timeline().tells_of(rendition, name) {
             return Ok(None);
         }
         Ok(archive.open(&Archive::name(meeting, &format!("{}/{name}", rendition.folder()))).await?)
@@ -221,9 +235,10 @@ impl Recordings {
             return Ok(Arc::clone(kept));
         }
         let dir = self.media_dir.join(meeting.to_string());
+        let waiting_dir = self.waiting.folder(meeting);
         let kept = tokio::task::spawn_blocking(move || match known {
             Some(kept) => kept.refresh().map(|()| kept),
-            None => Kept::open(&dir).map(Arc::new),
+            None => Kept::open(&dir, waiting_dir).map(Arc::new),
         })
         .await??;
         let mut all = lock(&self.kept);
@@ -237,14 +252,15 @@ impl Recordings {
 }
 
 impl Kept {
-    fn open(dir: &Path) -> Result<Self, TimelineError> {
-        let timeline = Timeline::open(dir)?;
+    fn open(dir: &Path, waiting_dir: Option<PathBuf>) -> Result<Self, TimelineError> {
+        let aired = Aired::open(dir, waiting_dir)?;
+        let timeline = aired.timeline();
         Ok(Self {
             looked_at: Mutex::new(Instant::now()),
             is_here: AtomicBool::new(timeline.journal_bytes() > 0),
             looked_away: tokio::sync::Mutex::default(),
             read: watch::Sender::new(timeline.journal_bytes()),
-            timeline: Mutex::new(timeline),
+            aired: Mutex::new(aired),
             watched: AtomicBool::new(false),
             written: Mutex::default(),
             recent: Mutex::default(),
@@ -263,16 +279,16 @@ impl Kept {
 
     /// Blocks.
     fn refresh(&self) -> Result<(), TimelineError> {
-        let mut timeline = lock(&self.timeline);
-        timeline.refresh()?;
-        self.is_here.store(timeline.is_on_disk(), Ordering::SeqCst);
-        self.tell(timeline);
+        let mut aired = lock(&self.aired);
+        aired.refresh()?;
+        self.is_here.store(aired.timeline().is_on_disk(), Ordering::SeqCst);
+        self.tell(aired);
         Ok(())
     }
 
-    fn tell(&self, timeline: MutexGuard<'_, Timeline>) {
-        let bytes = timeline.journal_bytes();
-        drop(timeline);
+    fn tell(&self, aired: MutexGuard<'_, Aired>) {
+        let bytes = aired.timeline().journal_bytes();
+        drop(aired);
         self.read.send_if_modified(|read| std::mem::replace(read, bytes) != bytes);
     }
 
@@ -284,14 +300,14 @@ impl Kept {
             Some((at, Err(error))) if at.elapsed() < LEAVE_ALONE => return self.unless_known(error),
             _ => {}
         }
-        let known_bytes = lock(&self.timeline).journal_bytes();
+        let known_bytes = lock(&self.aired).timeline().journal_bytes();
         let journal = archive.get_from(&Archive::journal_name(meeting), known_bytes).await;
         *looked = Some((Instant::now(), journal.as_ref().map(drop).map_err(Clone::clone)));
         match journal {
             Ok(journal) => {
-                let mut timeline = lock(&self.timeline);
-                timeline.read_on(&journal.unwrap_or_default())?;
-                self.tell(timeline);
+                let mut aired = lock(&self.aired);
+                aired.read_on(&journal.unwrap_or_default())?;
+                self.tell(aired);
                 Ok(())
             }
             Err(error) => self.unless_known(&error),
@@ -300,19 +316,19 @@ impl Kept {
 
     /// What was read before is better than nothing.
     fn unless_known(&self, error: &ArchiveError) -> Result<()> {
-        if lock(&self.timeline).journal_bytes() > 0 { Ok(()) } else { Err(error.clone().into()) }
+        if lock(&self.aired).timeline().journal_bytes() > 0 { Ok(()) } else { Err(error.clone().into()) }
     }
 
     /// Until the recording is as wished, at most [`LONGEST_WAIT`].
-    async fn wait_for(self: &Arc<Self>, wished: impl Fn(&Timeline) -> bool) -> Result<()> {
-        if wished(&lock(&self.timeline)) {
+    async fn wait_for(self: &Arc<Self>, wished: impl Fn(&Aired) -> bool) -> Result<()> {
+        if wished(&lock(&self.aired)) {
             return Ok(());
         }
         let mut read = self.read.subscribe();
         if !self.watched.swap(true, Ordering::SeqCst) {
             tokio::spawn(Arc::clone(self).watch());
         }
-        let as_wished = read.wait_for(|_| wished(&lock(&self.timeline)));
+        let as_wished = read.wait_for(|_| wished(&lock(&self.aired)));
         // When the time is over, the answer is what there is.
         let _ = tokio::time::timeout(LONGEST_WAIT, as_wished).await;
         Ok(())
@@ -347,17 +363,18 @@ impl Kept {
 
     /// The playlist from what is read of the journal. Blocks.
     fn write(&self, playlist: Playlist) -> Result<Written, PlaylistError> {
-        let timeline = lock(&self.timeline);
+        let aired = lock(&self.aired);
+        let timeline = aired.timeline();
         let read = timeline.journal_bytes();
         if let Some(written) = self.written(playlist) {
             return Ok(written);
         }
         let text = match playlist {
-            Playlist::Master => master_playlist(&timeline),
-            Playlist::Media(rendition) => media_playlist(&timeline, rendition),
-            Playlist::Delta(rendition) => delta_playlist(&timeline, rendition),
+            Playlist::Master => master_playlist(timeline),
+            Playlist::Media(rendition) => media_playlist(timeline, rendition),
+            Playlist::Delta(rendition) => delta_playlist(timeline, rendition),
         }?;
-        drop(timeline);
+        drop(aired);
         let written = Written { gzip: compressed(&text), tag: format!("\"{read:x}\""), plain: text.into() };
         lock(&self.written).insert(playlist, (read, written.clone()));
         Ok(written)
@@ -388,7 +405,7 @@ mod tests {
     #[tokio::test]
     async fn however_many_wait_one_task_looks() {
         let temp = tempfile::tempdir().unwrap();
-        let kept = Arc::new(Kept::open(temp.path()).unwrap());
+        let kept = Arc::new(Kept::open(temp.path(), None).unwrap());
         for _ in 0..20 {
             // Each gives up before the task looks again.
             let wait = kept.wait_for(|_| false);

@@ -24,7 +24,6 @@ mod transcribe;
 mod trim;
 mod turns;
 mod upload;
-mod waiting;
 
 use std::path::{Path, PathBuf};
 

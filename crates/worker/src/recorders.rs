@@ -9,6 +9,7 @@ use std::{
 };
 
 use moothall_core::{Clock, MeetingId, MeetingState};
+use moothall_ingest::WaitingFolders;
 use moothall_store::{Db, Meeting, Secrets, StoreError};
 use tokio::{runtime::Handle, sync::watch};
 
@@ -19,7 +20,6 @@ use crate::{
     recorder::Recorder,
     recording_dir,
     rooms::{self, Origin, RoomStatus},
-    waiting::WaitingFolders,
 };
 
 /// How often the supervisor compares what shall be recorded with what is. A private session does not wait for
@@ -56,6 +56,11 @@ impl Recorders {
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         let mut running: HashMap<MeetingId, Running> = HashMap::new();
         let waiting = WaitingFolders::of(&self.media_dir);
+        if !waiting.is_there() {
+            tracing::warn!(
+                "there is no /dev/shm: what is not aired yet is in the program's memory only, and lost should it die"
+            );
+        }
         while !*stop.borrow() {
             match self.wanted(&waiting).await {
                 Ok(wanted) => self.compare(&mut running, wanted, &waiting),

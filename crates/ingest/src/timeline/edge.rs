@@ -21,15 +21,19 @@ pub struct Part {
 pub enum Found {
     /// This file, which may be missing.
     Whole(PathBuf),
-    /// A part, or a segment that is close to now: so much of a file.
-    Piece {
-        path: PathBuf,
-        offset: u64,
-        bytes: u64,
-    },
+    /// A part, or a segment that is close to now: these pieces, one after the other.
+    Pieces(Vec<Piece>),
     /// What a playlist promises to come next.
     Coming,
     Nothing,
+}
+
+/// So much of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    pub path: PathBuf,
+    pub offset: u64,
+    pub bytes: u64,
 }
 
 /// The name of the segment file that follows in the same run.
@@ -85,11 +89,11 @@ impl Timeline {
             let parts = self.parts(rendition, index);
             let is_open = self.segments(rendition).len() == index;
             return Ok(match parts.get(part) {
-                Some(part) => Found::Piece {
+                Some(part) => Found::Pieces(vec![Piece {
                     path: self.file(rendition, &file)?,
                     offset: part.offset,
                     bytes: part.bytes,
-                },
+                }]),
                 None if is_open && part == parts.len() => Found::Coming,
                 None => Found::Nothing,
             });
@@ -103,7 +107,7 @@ impl Timeline {
         } else if self.is_finished() || self.parts(rendition, index).is_empty() {
             Found::Whole(path)
         } else {
-            Found::Piece { path, offset: 0, bytes: all[index].bytes }
+            Found::Pieces(vec![Piece { path, offset: 0, bytes: all[index].bytes }])
         })
     }
 }
