@@ -86,6 +86,15 @@ impl Home {
         homes
     }
 
+    /// Everything that is in its PostgreSQL database, as text; none of the default kind, which is in
+    /// [`Self::data`].
+    pub fn dumped(&self) -> Option<Vec<u8>> {
+        let dump =
+            Command::new("pg_dump").arg(format!("--dbname={}", self.database.as_ref()?)).output().unwrap();
+        assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+        Some(dump.stdout)
+    }
+
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

@@ -78,12 +78,17 @@ fn private_session(home: &Home, air_delay_s: u32) {
     drop(feed);
 
     nothing_else_is_kept(home, &server, &folder);
-    let heard = heard(&format!("{}{folder}/a/index.m3u8", server.url));
-    let tenths = [BEFORE_HZ, PRIVATE_HZ, AFTER_HZ].map(heard);
-    assert!(tenths[0] > 2 && tenths[1] == 0 && tenths[2] > 2, "the tones are heard for {tenths:?} tenths");
-    let shown = shown(&format!("{}{folder}/v/index.m3u8", server.url));
-    assert!(shown(BEFORE_HZ) && shown(AFTER_HZ), "what was public is seen");
-    assert!(!shown(PRIVATE_HZ), "the secret is seen");
+    let clip = |kind: &str| format!("{}/meetings/{SLUG}/clip.{kind}?t=0&to=600", server.url);
+    for address in [format!("{}{folder}/a/index.m3u8", server.url), clip("mp4"), clip("mp3")] {
+        let tenths = [BEFORE_HZ, PRIVATE_HZ, AFTER_HZ].map(heard(&address));
+        assert!(tenths[0] > 2 && tenths[1] == 0 && tenths[2] > 2, "{address}: tones for {tenths:?} tenths");
+    }
+    for address in [format!("{}{folder}/v/index.m3u8", server.url), clip("mp4")] {
+        let shown = shown(&address, WHOLE);
+        assert!(shown(BEFORE_HZ) && shown(AFTER_HZ), "{address}: what was public is seen");
+        assert!(!shown(PRIVATE_HZ), "{address}: the secret is seen");
+    }
+    nothing_is_pictured_of_it(&server, &folder);
     nothing_is_written_of_it(home, &server);
 }
 
@@ -151,11 +156,31 @@ fn heard(playlist: &str) -> impl Fn(f64) -> usize + use<> {
     }
 }
 
+fn nothing_is_pictured_of_it(server: &Server, folder: &str) {
+    until("the pictures of the recording", MINUTE, || {
+        (server.get(&format!("{folder}/poster.jpg")).status == 200).then_some(())
+    });
+    assert!(!shown(&format!("{}{folder}/poster.jpg", server.url), WHOLE)(PRIVATE_HZ));
+    let board = server.page(&format!("{folder}/storyboard.vtt"));
+    let tiles: Vec<&str> =
+        board.lines().filter_map(|line| line.split_once("#xywh=")).map(|(_, at)| at).collect();
+    assert!(tiles.len() > 1, "{board}");
+    for tile in tiles {
+        let [x, y, width, height] = tile.split(',').collect::<Vec<_>>()[..] else { panic!("{board}") };
+        let sheet = format!("{}{folder}/storyboard-0.jpg", server.url);
+        let shown = shown(&sheet, &format!("crop={width}:{height}:{x}:{y},{WHOLE}"));
+        assert!(!shown(PRIVATE_HZ), "{tile}");
+    }
+}
+
+/// For ffmpeg: a whole picture in the size in which it is looked at.
+const WHOLE: &str = "scale=160:96";
+
 /// Says whether any picture shows a tone in its spectrum: a bar where nothing else stands.
-fn shown(playlist: &str) -> impl Fn(f64) -> bool + use<> {
+fn shown(address: &str, filter: &str) -> impl Fn(f64) -> bool + use<> {
     const WIDTH: usize = 160;
     const HEIGHT: usize = 96;
-    let pictures = decoded(playlist, &["-f", "rawvideo", "-pix_fmt", "gray", "-vf", "scale=160:96"]);
+    let pictures = decoded(address, &["-f", "rawvideo", "-pix_fmt", "gray", "-vf", filter]);
     move |hertz| {
         let column = (hertz / (SAMPLE_RATE as f64 / 2.0) * WIDTH as f64) as usize;
         pictures.chunks_exact(WIDTH * HEIGHT).any(|picture| {
@@ -196,11 +221,11 @@ fn nothing_is_written_of_it(home: &Home, server: &Server) {
                 folders.push(path);
                 continue;
             }
-            let bytes = std::fs::read(&path).unwrap();
-            let found =
-                bytes.windows(SECRET.len()).any(|window| window.eq_ignore_ascii_case(SECRET.as_bytes()));
-            assert!(!found, "{} has it", path.display());
+            assert!(!holds(&std::fs::read(&path).unwrap(), SECRET), "{} has it", path.display());
         }
+    }
+    if let Some(rows) = home.dumped() {
+        assert!(holds(&rows, REASON) && !holds(&rows, SECRET), "the database has it");
     }
     let audit = home.database(async |db| db.audit_of(&meeting_id(server)).await.unwrap());
     let actions: Vec<&str> = audit.iter().map(|entry| entry.action.as_str()).collect();
@@ -208,4 +233,9 @@ fn nothing_is_written_of_it(home: &Home, server: &Server) {
         actions,
         ["meeting.import", "meeting.private", "meeting.reopen", "meeting.state", "meeting.state"]
     );
+}
+
+/// In capitals or not.
+fn holds(bytes: &[u8], word: &str) -> bool {
+    bytes.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }
