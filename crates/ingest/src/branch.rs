@@ -163,7 +163,7 @@ impl Shared {
             return Err(RecordError::Drift { drift_s: drift_us / 1_000_000 });
         }
         if let Some(meter) = &self.meter {
-            meter.drifts(drift_us);
+            meter.drifts(drift_us, self.rank);
         }
         Ok(())
     }
@@ -235,7 +235,7 @@ pub(crate) fn add(
         });
     }
     if let Some(meter) = &shared.meter {
-        meter.watch(&mux_pad, rendition);
+        meter.watch(&mux_pad, rendition, shared.rank);
     }
     take_out(sink, &mux_pad, rendition, !parsed, shared)?;
 

@@ -93,6 +93,9 @@ pub(crate) fn take_in(
             return Ok(());
         }
     }
+    if let Some(meter) = &shared.meter {
+        meter.follow(shared.rank);
+    }
     while let Some(Held { rendition, chunk, captured_at }) = intake.held.pop_front() {
         let end = base.wall_clock(chunk.running_us.saturating_add(chunk.duration_us));
         intake.begin(shared, base.moved_to(chunk.running_us), captured_at)?;

@@ -10,8 +10,9 @@ const FAILED_AFTER: Duration = Duration::from_secs(3);
 const TRUSTED_AFTER: Duration = Duration::from_secs(5);
 
 /// Which source of a recording a connection is to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rank {
+    #[default]
     Main,
     /// It stands by, connected, and is recorded while the main one brings nothing.
     Backup,

@@ -1,4 +1,4 @@
-//! Measures what is recorded, beside the recording.
+//! Measures what is recorded, from whichever of a room's sources, beside the recording.
 //!
 //! The recording's threads leave coded frames in a [`Meter`] without waiting for anything: when it is full they
 //! are let go. Whoever asks [`Readings`] for the next one decodes them in a thread of its own.
@@ -19,7 +19,7 @@ use gst::{glib, prelude::*};
 use moothall_core::{Clock, health::Reading};
 
 use self::{link::Counter, picture::Looker, sound::Ear};
-use crate::journal::Rendition;
+use crate::{journal::Rendition, lead::Rank};
 
 /// What one reading covers.
 const EVERY: Duration = Duration::from_secs(1);
@@ -46,9 +46,11 @@ struct Caught {
     picture_bytes: u64,
     missed: i64,
     drift_us: Option<i64>,
-    /// These three stay from one reading to the next.
+    /// These stay from one reading to the next.
     looked_at: Option<Instant>,
-    source: Option<glib::WeakRef<gst::Element>>,
+    recorded: Rank,
+    /// By rank.
+    sources: [Option<glib::WeakRef<gst::Element>>; 2],
     closed: bool,
 }
 
@@ -89,16 +91,24 @@ impl Meter {
     }
 
     /// The element that a connection begins with tells of its packets.
-    pub(crate) fn follow(&self, source: &gst::Element) {
-        self.lock().source = Some(source.downgrade());
+    pub(crate) fn comes_through(&self, source: &gst::Element, rank: Rank) {
+        self.lock().sources[rank as usize] = Some(source.downgrade());
+    }
+
+    /// Measures this source from now on, and not the other.
+    pub(crate) fn follow(&self, rank: Rank) {
+        let mut caught = self.lock();
+        if caught.recorded != rank {
+            (caught.recorded, caught.looked_at) = (rank, None);
+        }
     }
 
     /// Measures what goes through `pad`, which gives coded frames to the muxer.
-    pub(crate) fn watch(&self, pad: &gst::Pad, rendition: Rendition) {
+    pub(crate) fn watch(&self, pad: &gst::Pad, rendition: Rendition, rank: Rank) {
         let meter = self.clone();
         pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
             if let Some(gst::PadProbeData::Buffer(buffer)) = &info.data {
-                meter.catch(pad, rendition, buffer);
+                meter.catch(pad, rendition, rank, buffer);
             }
             gst::PadProbeReturn::Ok
         });
@@ -106,13 +116,19 @@ impl Meter {
 
     /// By how much the source's times are ahead of the clock. What comes late says nothing of the clock: the
     /// greatest of a reading counts.
-    pub(crate) fn drifts(&self, drift_us: i64) {
+    pub(crate) fn drifts(&self, drift_us: i64, rank: Rank) {
         let mut caught = self.lock();
+        if caught.recorded != rank {
+            return;
+        }
         caught.drift_us = caught.drift_us.max(Some(drift_us));
     }
 
-    fn catch(&self, pad: &gst::Pad, rendition: Rendition, buffer: &gst::Buffer) {
+    fn catch(&self, pad: &gst::Pad, rendition: Rendition, rank: Rank, buffer: &gst::Buffer) {
         let mut caught = self.lock();
+        if caught.recorded != rank {
+            return;
+        }
         let bytes = buffer.size() as u64;
         if rendition.is_picture() {
             caught.picture_bytes += bytes;
@@ -149,8 +165,13 @@ impl Tap {
         if caught.closed {
             return None;
         }
-        let stays =
-            Caught { looked_at: caught.looked_at, source: caught.source.clone(), ..Caught::default() };
+        let Caught { looked_at, recorded, sources, .. } = &*caught;
+        let stays = Caught {
+            looked_at: *looked_at,
+            recorded: *recorded,
+            sources: sources.clone(),
+            ..Caught::default()
+        };
         Some(std::mem::replace(&mut *caught, stays))
     }
 }
@@ -182,7 +203,8 @@ impl Iterator for Readings {
             (per_second(caught.sound_bytes), per_second(caught.picture_bytes));
         reading.missed = caught.missed;
         reading.drift_ms = caught.drift_us.map(|us| us / 1_000);
-        reading.link = caught.source.and_then(|source| self.counter.count(&source.upgrade()?));
+        let source = caught.sources[caught.recorded as usize].as_ref().and_then(glib::WeakRef::upgrade);
+        reading.link = source.and_then(|source| self.counter.count(&source));
         for Piece { rendition, buffer, caps } in caught.pieces {
             self.formats[rendition.index()] = Some(describe(&caps));
             if rendition.is_picture() {
@@ -203,7 +225,8 @@ impl Readings {
     /// Throws away all that came and is not read yet, and what the decoders hold.
     pub fn forget(&mut self) {
         let mut caught = self.tap.lock();
-        *caught = Caught { source: caught.source.clone(), closed: caught.closed, ..Caught::default() };
+        let Caught { recorded, sources, closed, .. } = std::mem::take(&mut *caught);
+        *caught = Caught { recorded, sources, closed, ..Caught::default() };
         drop(caught);
         (self.ear, self.looker) = (Ear::default(), Looker::default());
     }

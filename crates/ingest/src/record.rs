@@ -252,7 +252,7 @@ impl Recording {
         let reach = if options.private_network { Reach::Anywhere } else { Reach::Public };
         let connection = Connection::new(source, reach, &shared)?;
         if let (Some(meter), Some(element)) = (&options.meter, &connection.source) {
-            meter.follow(element);
+            meter.comes_through(element, options.rank);
         }
         let bus = connection.pipeline.bus().ok_or_else(|| RecordError::Pipeline("it has no bus".into()))?;
         let started = connection.pipeline.set_state(gst::State::Playing);

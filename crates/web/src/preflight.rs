@@ -87,7 +87,7 @@ fn arrival(room: &Room) -> Arrival {
     match room.state {
         RoomState::Idle => Arrival::NotAwaited,
         RoomState::Waiting => Arrival::Awaited,
-        RoomState::Connected | RoomState::Recording => Arrival::Comes,
+        RoomState::Connected | RoomState::Recording => Arrival::Comes(room.state_note.clone()),
         RoomState::Refused | RoomState::Failed => Arrival::Refused(room.state_note.clone()),
     }
 }

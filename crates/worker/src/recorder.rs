@@ -170,7 +170,7 @@ impl Recorder {
                 private_network: self.private_network,
                 rank,
                 ladder: origin.wants_ladder(),
-                meter: self.health.as_ref().filter(|_| rank == Rank::Main).map(HealthWatch::meter),
+                meter: self.health.as_ref().map(HealthWatch::meter),
             };
             let hear = |event| self.hear(rank, &event, recording, slug);
             Ok(recording.record(&source, &options, connection, hear)?)

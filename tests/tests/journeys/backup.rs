@@ -58,6 +58,13 @@ fn a_room_goes_on_with_its_backup_and_says_so() {
         call_again();
         list().contains("the backup is recorded").then_some(())
     });
+    let check = || home.run(["room", "--council", "ambleford", "check", "chamber"]).stdout;
+    until("the backup to be measured", MINUTE, || {
+        call_again();
+        let told = check();
+        (told.contains("ok       sound") && told.contains("warning  encoder   the backup is recorded"))
+            .then_some(())
+    });
     let before_ms = server.recorded_ms(SLUG);
     until("the recording to go on", MINUTE, || {
         call_again();

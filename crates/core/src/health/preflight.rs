@@ -31,7 +31,8 @@ pub enum Arrival {
     /// The recorder does not listen: no meeting is near.
     NotAwaited,
     Awaited,
-    Comes,
+    /// With what is to be told beside it, such as that it comes from the backup; empty where nothing is.
+    Comes(String),
     /// Why the encoder was refused, or could not be reached.
     Refused(String),
 }
@@ -82,7 +83,7 @@ const FAINT_PEAK_DBFS: f64 = -30.0;
 pub fn preflight(facts: &Facts) -> Vec<Check> {
     let reading = facts.reading.as_ref().filter(|reading| facts.now - reading.until <= FRESH);
     let mut checks = vec![source(facts), meeting(facts), arrival(facts)];
-    if let Some(reading) = reading.filter(|_| facts.arrival == Arrival::Comes) {
+    if let Some(reading) = reading.filter(|_| matches!(facts.arrival, Arrival::Comes(_))) {
         checks.extend([format(reading), sound(reading, &facts.thresholds), picture(reading)]);
         checks.extend(link(reading, &facts.thresholds));
     }
@@ -120,7 +121,10 @@ fn meeting(facts: &Facts) -> Check {
 fn arrival(facts: &Facts) -> Check {
     let about = "encoder";
     match &facts.arrival {
-        Arrival::Comes => check(Verdict::Ok, about, "the encoder is connected and sends"),
+        Arrival::Comes(note) if note.is_empty() => {
+            check(Verdict::Ok, about, "the encoder is connected and sends")
+        }
+        Arrival::Comes(note) => check(Verdict::Warning, about, note),
         Arrival::Awaited => check(
             Verdict::Problem,
             about,
@@ -278,7 +282,7 @@ mod tests {
             now,
             source: Ok("srt://0.0.0.0:9710".to_owned()),
             next_meeting: Some(now + TimeDelta::minutes(20)),
-            arrival: Arrival::Comes,
+            arrival: Arrival::Comes(String::new()),
             reading: Some(reading),
             disk_left: Ok(100 << 30),
             planned: TimeDelta::hours(4),
