@@ -26,8 +26,7 @@ impl WaitingFolders {
         if !Path::new(MEMORY).is_dir() {
             return Self { base: None };
         }
-        let whole = fs::canonicalize(media_dir).unwrap_or_else(|_| media_dir.to_owned());
-        let hash = Sha256::digest(whole.as_os_str().as_encoded_bytes());
+        let hash = Sha256::digest(whole(media_dir).as_os_str().as_encoded_bytes());
         let installation: String = hash[..6].iter().map(|byte| format!("{byte:02x}")).collect();
         let user = fs::metadata("/proc/self").map_or(0, |process| process.uid());
         Self { base: Some(Path::new(MEMORY).join(format!("moothall-{user}-{installation}"))) }
@@ -66,9 +65,32 @@ impl WaitingFolders {
     }
 }
 
+/// By whatever way it is named, and whether or not it is there already.
+fn whole(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = path.ancestors().find_map(|ancestor| {
+        let rest = path.strip_prefix(ancestor).ok()?;
+        // Nothing to be joined would leave a slash at the end.
+        Some(fs::canonicalize(ancestor).ok()?.components().chain(rest.components()).collect())
+    });
+    there.unwrap_or(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_the_same_before_it_is_made_and_by_another_name() {
+        let temp = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(temp.path(), temp.path().join("link")).unwrap();
+        let meeting = MeetingId::new();
+        let folder = |path: &str| WaitingFolders::of(&temp.path().join(path)).folder(meeting);
+        let before = folder("data/media");
+        fs::create_dir_all(temp.path().join("data/media")).unwrap();
+        assert_eq!(folder("data/media"), before);
+        assert_eq!(folder("link/data/media"), before);
+    }
 
     #[test]
     fn each_installation_finds_what_it_left_and_nothing_else() {

@@ -26,6 +26,7 @@ use crate::{
 
 /// How many recordings are kept in memory; a long one takes some megabytes.
 const MOST_TIMELINES: usize = 100;
+
 /// Recordings whose journals were read; each request reads on from where the last one stopped.
 #[derive(Debug)]
 pub struct Recordings {
