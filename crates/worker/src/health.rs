@@ -72,6 +72,8 @@ pub struct Watcher {
     settings: HealthSettings,
     /// None until the database has told what is open from before.
     diagnosis: Option<Diagnosis>,
+    /// What waited to be copied to the object store when it was last looked at.
+    backlog_bytes: Option<i64>,
     /// What has still to be kept.
     waiting: Vec<Reading>,
     changes: Vec<Change>,
@@ -98,6 +100,7 @@ impl Watcher {
             orders: Arc::clone(orders),
             settings: settings.clone(),
             diagnosis: None,
+            backlog_bytes: None,
             waiting: Vec::new(),
             changes: Vec::new(),
             last_complaint: String::new(),
@@ -125,7 +128,13 @@ impl Watcher {
     }
 
     /// Returns `false`, and keeps nothing, in a private session.
-    async fn keep(&mut self, reading: Reading) -> Result<bool> {
+    async fn keep(&mut self, mut reading: Reading) -> Result<bool> {
+        // It changes slowly, and each look costs a query.
+        if self.waiting.is_empty() {
+            let backlog = self.db.archive_backlog().await?;
+            self.backlog_bytes = Some(backlog.iter().map(|row| row.waiting_bytes).sum());
+        }
+        reading.backlog_bytes = self.backlog_bytes;
         let mut tx = self.db.begin().await?;
         if !tx.save_health_now(self.meeting, &reading).await? {
             // It may have begun while the reading before this one was being kept.

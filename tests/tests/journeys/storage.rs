@@ -248,6 +248,7 @@ fn what_is_only_in_the_store_is_written_down_elsewhere() {
 fn a_live_recording_is_copied_behind_its_recorder() {
     let bucket = Bucket::start(Manner::Well);
     let home = Home::new().with_variables(bucket.variables());
+    home.write("moothall.toml", "[alerts.thresholds]\nbacklog_gib = 0.0001\nlink_s = 2\nover_s = 2\n");
     let sound = speech(&home);
     let port = free_port();
     home.import(&format!("--source srt://0.0.0.0:{port} --air-delay 0")).ok();
@@ -258,6 +259,14 @@ fn a_live_recording_is_copied_behind_its_recorder() {
     let encoder = Encoder::push(&sound, Picture::With, &address);
     let segments = |bucket: &Bucket| bucket.objects().keys().filter(|name| name.contains("/v/")).count();
     until("some of it to be in the store", MINUTE, || (segments(&bucket) > 3).then_some(()));
+    let is_behind = || {
+        let findings = home.database(async |db| db.findings_of(meeting.parse().unwrap()).await.unwrap());
+        findings.iter().any(|row| row.finding.name() == "upload_backlog" && row.ended_at.is_none())
+    };
+    bucket.treat(Manner::Fails);
+    until("it to be told that copying is behind", MINUTE, || is_behind().then_some(()));
+    bucket.treat(Manner::Well);
+    until("it to be told that it is so no more", MINUTE, || (!is_behind()).then_some(()));
     server.kill();
     tells_the_truth(&bucket, &meeting, &local_files(&recording));
     drop(encoder);

@@ -143,6 +143,8 @@ impl Diagnosis {
         let known = |wrong: Option<bool>| wrong.map_or(Sign::Unknown, Sign::of);
         let percent = reading.link.map(|link| link.lost_percent());
         let least_bytes = (limits.disk_left_gib * f64::from(1_u32 << 30)) as i64;
+        let most_bytes = (limits.backlog_gib * f64::from(1_u32 << 30)) as i64;
+        let waiting_bytes = reading.backlog_bytes.unwrap_or(0);
         let kbps = reading.picture_kbps as i64;
         let (ms, left_bytes) = (reading.drift_ms.unwrap_or(0), reading.disk_left_bytes.unwrap_or(0));
         vec![
@@ -168,6 +170,11 @@ impl Diagnosis {
             (
                 Finding::DiskLow { left_bytes },
                 known(reading.disk_left_bytes.map(|left| left < least_bytes)),
+                limits.link_s,
+            ),
+            (
+                Finding::UploadBacklog { waiting_bytes },
+                known(reading.backlog_bytes.map(|waiting| waiting > most_bytes)),
                 limits.link_s,
             ),
         ]

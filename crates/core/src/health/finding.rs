@@ -27,6 +27,10 @@ pub enum Finding {
     DiskLow {
         left_bytes: i64,
     },
+    /// Recordings are copied to the object store more slowly than they grow.
+    UploadBacklog {
+        waiting_bytes: i64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +72,7 @@ impl Finding {
             Self::LostPackets { .. } => "lost_packets",
             Self::Drift { .. } => "drift",
             Self::DiskLow { .. } => "disk_low",
+            Self::UploadBacklog { .. } => "upload_backlog",
         }
     }
 
@@ -86,6 +91,7 @@ impl Finding {
             Self::LostPackets { .. } => "Packets lost",
             Self::Drift { .. } => "Clock adrift",
             Self::DiskLow { .. } => "Disk nearly full",
+            Self::UploadBacklog { .. } => "Copying is behind",
         }
     }
 
@@ -133,6 +139,10 @@ impl Finding {
             Self::DiskLow { left_bytes } => format!(
                 "Only {} are left on the disk for recordings: make room on it now, for nothing more can be recorded once it is full.",
                 gibibytes(*left_bytes)
+            ),
+            Self::UploadBacklog { waiting_bytes } => format!(
+                "{} of recordings have waited for {lasted} to be copied to the object store: the list of rooms says what is in the way; nothing is lost, but until then they are on this disk only.",
+                gibibytes(*waiting_bytes)
             ),
         }
     }

@@ -23,6 +23,9 @@ pub struct Reading {
     pub drift_ms: Option<i64>,
     /// Room for recordings.
     pub disk_left_bytes: Option<i64>,
+    /// Of all recordings, what waits to be copied to the object store.
+    #[serde(default)]
+    pub backlog_bytes: Option<i64>,
     /// Pieces that came while the measurement was busy with others.
     pub missed: i64,
     /// What the source sends, in words: `H.264 (main), 1280 × 720`.
@@ -81,6 +84,7 @@ impl Reading {
             link: None,
             drift_ms: None,
             disk_left_bytes: None,
+            backlog_bytes: None,
             missed: 0,
             sound_format: None,
             picture_format: None,
@@ -110,6 +114,7 @@ impl Reading {
             link: merged_link(readings),
             drift_ms: readings.iter().filter_map(|reading| reading.drift_ms).max_by_key(|drift| drift.abs()),
             disk_left_bytes: readings.iter().rev().find_map(|reading| reading.disk_left_bytes),
+            backlog_bytes: readings.iter().rev().find_map(|reading| reading.backlog_bytes),
             missed: readings.iter().map(|reading| reading.missed).sum(),
             sound_format: last.sound_format.clone(),
             picture_format: last.picture_format.clone(),

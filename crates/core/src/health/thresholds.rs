@@ -25,6 +25,8 @@ pub struct Thresholds {
     pub drift_ms: i64,
     /// Some hours of a picture of good quality.
     pub disk_left_gib: f64,
+    /// What may wait to be copied to the object store: of a picture of good quality, a quarter of an hour.
+    pub backlog_gib: f64,
     /// How long something must be well again before it counts as over.
     pub over_s: i64,
 }
@@ -43,6 +45,7 @@ impl Default for Thresholds {
             lost_percent: 2.0,
             drift_ms: 2_000,
             disk_left_gib: 5.0,
+            backlog_gib: 0.5,
             over_s: 10,
         }
     }

@@ -87,6 +87,9 @@ impl From<Reading> for Now {
         if let Some(left) = reading.disk_left_bytes {
             figures.push(("Disk left", format!("{:.1} GiB", left as f64 / f64::from(1_u32 << 30))));
         }
+        if let Some(waiting) = reading.backlog_bytes.filter(|waiting| *waiting > 0) {
+            figures.push(("To be copied", format!("{:.2} GiB", waiting as f64 / f64::from(1_u32 << 30))));
+        }
         let formats = [("Picture format", reading.picture_format), ("Sound format", reading.sound_format)];
         figures.extend(formats.into_iter().filter_map(|(name, format)| Some((name, format?))));
         Self { channels, figures }

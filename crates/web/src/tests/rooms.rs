@@ -64,6 +64,7 @@ fn reading(from: chrono::DateTime<chrono::Utc>, seconds: i64) -> Reading {
         link: Some(Link { received_packets: 990, lost_packets: 10, round_trip_ms: 21.0 }),
         drift_ms: Some(-40),
         disk_left_bytes: Some(100 << 30),
+        backlog_bytes: Some(1 << 29),
         sound_format: Some("AAC, 48 kHz, 2 channels".to_owned()),
         ..Reading::empty(from, from + TimeDelta::seconds(seconds))
     }
@@ -105,6 +106,7 @@ async fn a_room_tells_how_it_goes_in_words_and_figures() {
         "2500 kbit/s",
         "1.0 %",
         "100.0 GiB",
+        "0.50 GiB",
         "AAC, 48 kHz, 2 channels",
         "Sound distorted",
         "The left channel is silent: check the cable",

@@ -16,6 +16,7 @@ fn well() -> Reading {
         picture: Some(Look { luma: 90.0, change: Some(12.0) }),
         drift_ms: Some(40),
         disk_left_bytes: Some(100 << 30),
+        backlog_bytes: Some(1 << 20),
         ..Reading::empty(from, from + TimeDelta::seconds(1))
     }
 }
@@ -95,11 +96,12 @@ fn what_does_not_come_is_told_once_something_is_expected() {
 }
 
 #[test]
-fn network_clock_and_disk_are_told_with_their_figures() {
+fn network_clock_disk_and_store_are_told_with_their_figures() {
     let bad = Reading {
         link: Some(Link { received_packets: 94, lost_packets: 6, round_trip_ms: 30.0 }),
         drift_ms: Some(-2_500),
         disk_left_bytes: Some(3 << 30),
+        backlog_bytes: Some(2 << 30),
         picture_kbps: 60.0,
         ..well()
     };
@@ -117,6 +119,7 @@ fn network_clock_and_disk_are_told_with_their_figures() {
         Finding::LostPackets { percent: 6.0 },
         Finding::Drift { ms: -2_500 },
         Finding::DiskLow { left_bytes: 3 << 30 },
+        Finding::UploadBacklog { waiting_bytes: 2 << 30 },
     ];
     assert_eq!(findings, expected);
 }
