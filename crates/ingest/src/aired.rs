@@ -78,13 +78,14 @@ impl Aired {
 
     fn in_memory(&mut self, found: Vec<(u64, PathBuf)>) -> InMemory {
         let journal_bytes = self.disk.journal_bytes();
-        let known = self.memory.take();
-        if let Some(known) = known.as_ref().filter(|known| known.journal_bytes == journal_bytes)
-            && known.files.iter().map(|file| &file.path).eq(found.iter().map(|(_, path)| path))
-        {
-            return InMemory { files: known.files.clone(), journal_bytes, whole: known.whole.clone() };
+        let is_same = |known: &mut InMemory| {
+            known.journal_bytes == journal_bytes
+                && known.files.iter().map(|file| &file.path).eq(found.iter().map(|(_, path)| path))
+        };
+        if let Some(same) = self.memory.take_if(is_same) {
+            return same;
         }
-        let known = known.map(|known| known.files).unwrap_or_default();
+        let known = self.memory.take().map(|known| known.files).unwrap_or_default();
         let (mut files, mut whole) = (Vec::new(), self.disk.clone());
         for (inode, path) in found {
             let same = known.iter().find(|file| file.inode == inode && file.path == path).cloned();
