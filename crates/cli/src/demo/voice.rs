@@ -9,7 +9,8 @@ use super::{
 pub const RATE: u32 = 48_000;
 
 // Silences before a line. Between items people look for their papers.
-const LEAD_IN_MS: u32 = 1_000;
+// The live demo plays twice what it had read when its listener answered, so no word may be in that.
+const LEAD_IN_MS: u32 = 3_000;
 const SAME_SPEAKER_MS: u32 = 450;
 const NEXT_SPEAKER_MS: u32 = 800;
 const NEXT_ITEM_MS: u32 = 2_200;
