@@ -24,6 +24,7 @@ export class Playback {
   private retryMs = 1000;
   private retryTimer = 0;
   private lastMediaError = 0;
+  private hasMediaError = false;
   private resting = false;
   /** Whether the viewer wants another place than where the player starts by itself. */
   private hasChosen: boolean;
@@ -90,9 +91,12 @@ export class Playback {
     this.media.play().catch(() => undefined);
   }
 
-  /** Plays what it has and asks for nothing more, since nobody would answer. */
+  /** Plays what it has, then stands still, and asks for nothing more, since nobody would answer. */
   rest(): void {
+    if (this.resting) return;
     this.resting = true;
+    // Otherwise it would show that more is on its way.
+    this.media.addEventListener("waiting", () => this.resting && this.media.pause(), { once: true });
     this.hls?.stopLoad();
     window.clearTimeout(this.retryTimer);
     this.say("");
@@ -101,7 +105,7 @@ export class Playback {
   goOn(): void {
     if (!this.resting) return;
     this.resting = false;
-    this.hls?.startLoad(this.media.currentTime);
+    this.load();
   }
 
   private startHls(HlsJs: typeof Hls): void {
@@ -193,8 +197,10 @@ export class Playback {
       const now = Date.now();
       const again = now - this.lastMediaError < 5000;
       this.lastMediaError = now;
+      this.hasMediaError = true;
+      if (this.resting) return;
       if (again) this.say("The recording could not be played from here.", true);
-      else this.hls?.recoverMediaError();
+      else this.load();
       return;
     }
     if (this.resting) return;
@@ -217,9 +223,16 @@ export class Playback {
     } else if (this.stretches.length === 0) {
       hls.loadSource(this.master);
     } else if (this.message && !this.message.hidden) {
-      hls.recoverMediaError();
-      hls.startLoad(this.media.currentTime);
+      this.load();
     }
+  }
+
+  private load(): void {
+    const seconds = this.media.currentTime;
+    // It takes the picture away until more has come, so it is not done where only the line failed.
+    if (this.hasMediaError) this.hls?.recoverMediaError();
+    this.hasMediaError = false;
+    this.hls?.startLoad(seconds);
   }
 
   private recovered(): void {

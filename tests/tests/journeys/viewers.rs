@@ -47,6 +47,18 @@ impl Viewer {
         assert_eq!(self.browser.value("window.wasHere"), true, "the page was loaded anew");
     }
 
+    /// Waits until it shows its last picture and waits for nothing, at this place or later.
+    fn stands_still_past(&self, seconds: f64) {
+        self.browser.until(
+            &format!(
+                "(() => {{ const video = document.querySelector('video'); \
+                 return video.paused && video.videoWidth > 0 && video.currentTime >= {seconds}; }})()"
+            ),
+            MINUTE,
+        );
+        assert_eq!(self.browser.value("document.querySelector('#message').textContent"), "");
+    }
+
     fn reads(&self, place: &str, text: &str) {
         self.browser
             .until(&format!("document.querySelector('{place}').textContent.includes('{text}')"), MINUTE);
@@ -142,11 +154,13 @@ fn viewers_go_back_to_the_start_and_come_back_after_every_interruption() {
         viewer.plays_past(rested + 5.0);
     }
     drop(encoder);
+    let ended = viewers.each_ref().map(Viewer::at);
     meeting(&["end", SLUG]);
-    for viewer in &viewers {
+    for (viewer, ended) in viewers.iter().zip(ended) {
         viewer.reads("#state", "Ended");
         viewer.reads("#interruption", "This meeting is over");
         assert_eq!(viewer.browser.value("document.querySelector('#live-controls').hidden"), true);
+        viewer.stands_still_past(ended);
         viewer.keep_picture("end");
     }
     meeting(&["publish", SLUG]);
