@@ -10,7 +10,7 @@ build_packages=(
 # the writing in the demo's pictures and needs no display), pdftotext for agendas, and the voices of the demo's councillors.
 run_packages=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-  gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x
+  gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-nice gstreamer1.0-x
   poppler-utils flite
 )
 

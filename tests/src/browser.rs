@@ -39,6 +39,25 @@ impl Browser {
 
     /// With a window of this size in CSS pixels.
     pub fn open(width: u32, height: u32) -> Self {
+        Self::open_with(width, height, &[])
+    }
+
+    /// With a camera that shows a test picture, and a microphone that hears a WAV file again and again; pages
+    /// may use both.
+    pub fn open_with_camera(width: u32, height: u32, sound: &Path) -> Self {
+        Self::open_with(
+            width,
+            height,
+            &[
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+                "--allow-loopback-in-peer-connection",
+                &format!("--use-file-for-fake-audio-capture={}", sound.display()),
+            ],
+        )
+    }
+
+    fn open_with(width: u32, height: u32, more: &[&str]) -> Self {
         let port = free_port();
         let mut driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -49,7 +68,8 @@ impl Browser {
             .unwrap_or_else(|error| panic!("chromedriver: {error}; apt-get install chromium-driver"));
         let address = format!("http://127.0.0.1:{port}");
         let profile = tempfile::tempdir().unwrap();
-        let arguments = json!([
+        let profile_dir = format!("--user-data-dir={}", profile.path().display());
+        let usual = [
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
@@ -60,8 +80,9 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--autoplay-policy=no-user-gesture-required",
-            format!("--user-data-dir={}", profile.path().display()),
-        ]);
+            &profile_dir,
+        ];
+        let arguments = [&usual[..], more].concat();
         // The least width of Chromium's own window is 500 pixels: a telephone is emulated.
         let is_telephone = width < 500;
         let metrics = json!({

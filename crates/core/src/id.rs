@@ -55,6 +55,8 @@ ids! {
     PersonId,
     /// Who is heard in one meeting: a person, an unnamed voice, or a member of the public.
     SpeakerId,
+    /// A browser that asks to be recorded.
+    CallId,
     /// Consecutive captions by one speaker.
     TurnId,
     /// One readable line or two of transcript. Permanent links carry it.

@@ -20,8 +20,8 @@ pub use caption::{Caption, Word};
 pub use clock::Clock;
 pub use evidence::{Evidence, UnknownEvidence};
 pub use id::{
-    AgendaItemId, AlertId, CaptionId, CommitteeId, CouncilId, DocumentId, FindingId, JobId, MeetingId,
-    PersonId, RecordingId, RoomId, SignInId, SpanId, SpeakerId, TurnId, UploadId, UserId,
+    AgendaItemId, AlertId, CallId, CaptionId, CommitteeId, CouncilId, DocumentId, FindingId, JobId,
+    MeetingId, PersonId, RecordingId, RoomId, SignInId, SpanId, SpeakerId, TurnId, UploadId, UserId,
 };
 pub use media_time::{MediaTime, MediaTimeError};
 pub use meeting_state::{MeetingState, StateError};

@@ -89,6 +89,8 @@ pub(crate) enum Event {
     /// Something came, while the other source is recorded.
     StandsBy,
     BranchEnded,
+    /// Who sent has gone, and nothing more comes.
+    Ended,
     /// Nothing here can decode a stream; it is left out.
     Unreadable {
         rendition: Rendition,

@@ -1,5 +1,5 @@
 /// Elements that the pipelines are made of, and the Debian package that holds each.
-const ELEMENTS: [(&str, &str); 38] = [
+const ELEMENTS: [(&str, &str); 43] = [
     ("filesrc", CORE),
     ("queue", CORE),
     ("fakesink", CORE),
@@ -21,6 +21,11 @@ const ELEMENTS: [(&str, &str); 38] = [
     ("rtspsrc", GOOD),
     ("rtph264depay", GOOD),
     ("rtpmp4gdepay", GOOD),
+    ("webrtcbin", BAD),
+    ("nicesrc", "gstreamer1.0-nice"),
+    ("dtlssrtpdec", BAD),
+    ("srtpdec", BAD),
+    ("rtpopusdepay", GOOD),
     ("udpsrc", GOOD),
     ("souphttpsrc", GOOD),
     ("hlsdemux", BAD),

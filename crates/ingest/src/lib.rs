@@ -14,6 +14,7 @@ mod aired;
 mod attendant;
 mod audio_file;
 mod branch;
+mod browser;
 mod caller;
 mod clip;
 mod clip_file;
@@ -46,6 +47,7 @@ mod spool;
 mod srt_desk;
 mod srt_handshake;
 mod storyboard;
+mod switchboard;
 mod tables;
 mod timeline;
 mod waiting;
@@ -72,8 +74,9 @@ pub use record::{Ending, Progress, RecordError, RecordOptions, StopHandle, Summa
 pub use recording::Recording;
 pub use secret::KeyKind;
 pub use source::{
-    HlsAddress, RtmpAddress, RtspAddress, Source, SourceError, SrtAddress, SrtMode, UdpAddress,
+    HlsAddress, RtmpAddress, RtspAddress, Source, SourceError, SrtAddress, SrtMode, UdpAddress, WhipAddress,
 };
 pub use storyboard::{Storyboard, storyboard};
+pub use switchboard::{Call, Switchboard};
 pub use timeline::{Elsewhere, Format, Found, MediaFile, Part, Piece, Segment, Timeline, TimelineError};
 pub use waiting::WaitingFolders;

@@ -21,6 +21,7 @@ use crate::{
     record::RecordError,
     source::Source,
     srt_desk::Seat,
+    switchboard::Switchboard,
     tables::Tables,
 };
 
@@ -53,7 +54,12 @@ impl Input {
         Self { elements: elements.into(), attendant: None, seat: None }
     }
 
-    fn of(source: &Source, reach: Reach, events: &Sender<Event>) -> Result<Self, RecordError> {
+    fn of(
+        source: &Source,
+        reach: Reach,
+        switchboard: Option<&Arc<dyn Switchboard>>,
+        events: &Sender<Event>,
+    ) -> Result<Self, RecordError> {
         match source {
             Source::File(path) => Ok(Self::new([file_source(path)?, make("parsebin")?])),
             Source::Srt(address) => address.input(reach, events),
@@ -61,6 +67,7 @@ impl Input {
             Source::Rtsp(address) => address.input(reach),
             Source::Udp(address) => address.input(events),
             Source::Hls(address) => address.input(reach, events),
+            Source::Whip(address) => address.input(switchboard, events),
         }
     }
 }
@@ -86,16 +93,21 @@ impl Drop for Connection {
 
 impl Connection {
     /// The source's own elements, and a branch for each stream that shows up behind them.
-    pub(crate) fn new(source: &Source, reach: Reach, shared: &Arc<Shared>) -> Result<Self, RecordError> {
+    pub(crate) fn new(
+        source: &Source,
+        reach: Reach,
+        switchboard: Option<&Arc<dyn Switchboard>>,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, RecordError> {
         let pipeline = gst::Pipeline::new();
-        let Input { elements, attendant, seat } = Input::of(source, reach, &shared.events)?;
+        let Input { elements, attendant, seat } = Input::of(source, reach, switchboard, &shared.events)?;
         pipeline.add_many(&elements).map_err(RecordError::pipeline)?;
         gst::Element::link_many(&elements).map_err(RecordError::pipeline)?;
         let branches = Arc::new(Mutex::new(Vec::new()));
         let streams = Streams {
             pipeline: pipeline.downgrade(),
             pace: Pace::of(source),
-            untimed: Arc::new(AtomicBool::new(matches!(source, Source::Rtsp(_)))),
+            untimed: Arc::new(AtomicBool::new(matches!(source, Source::Rtsp(_) | Source::Whip(_)))),
             shared: Arc::clone(shared),
             branches: Arc::clone(&branches),
         };
@@ -109,7 +121,7 @@ impl Connection {
         });
         if let Some(splitter) = elements.last() {
             match source {
-                Source::Rtsp(_) | Source::Hls(_) => streams.take_apart_from(splitter),
+                Source::Rtsp(_) | Source::Hls(_) | Source::Whip(_) => streams.take_apart_from(splitter),
                 _ => streams.take_from(splitter),
             }
         }
@@ -148,7 +160,9 @@ impl Pace {
         match source {
             Source::File(_) => Self::File,
             Source::Hls(_) => Self::Bursts,
-            Source::Srt(_) | Source::Rtmp(_) | Source::Rtsp(_) | Source::Udp(_) => Self::Live,
+            Source::Srt(_) | Source::Rtmp(_) | Source::Rtsp(_) | Source::Udp(_) | Source::Whip(_) => {
+                Self::Live
+            }
         }
     }
 }
@@ -364,7 +378,7 @@ mod tests {
             ladder: false,
             meter: None,
         });
-        let connection = Connection::new(&Source::File(file), Reach::Public, &shared).unwrap();
+        let connection = Connection::new(&Source::File(file), Reach::Public, None, &shared).unwrap();
         connection.pipeline.set_state(gst::State::Playing).unwrap();
         connection.pipeline.bus().unwrap().timed_pop_filtered(wait, &ends).unwrap();
         let pipeline = connection.pipeline.downgrade();

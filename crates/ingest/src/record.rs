@@ -23,6 +23,7 @@ use crate::{
     reach::Reach,
     recording::{Recording, lock},
     source::Source,
+    switchboard::Switchboard,
     timeline::TimelineError,
     watch::{Failure, Watch, failure, not_started},
     writer::Writer,
@@ -43,6 +44,8 @@ pub struct RecordOptions {
     pub ladder: bool,
     /// What measures a live source meanwhile.
     pub meter: Option<Meter>,
+    /// Over which browsers call, where the source takes them in.
+    pub switchboard: Option<Arc<dyn Switchboard>>,
 }
 
 /// Ends a connection from another thread.
@@ -159,6 +162,8 @@ pub enum RecordError {
     DiskFull { dir: PathBuf },
     #[error("cannot write to {}: {source}", dir.display())]
     Write { dir: PathBuf, source: std::io::Error },
+    #[error("nobody here brings the calls of browsers: record them in a room of `moothall serve`")]
+    NoSwitchboard,
     #[error("{} is being recorded by another process: stop that one first", dir.display())]
     Busy { dir: PathBuf },
     #[error(transparent)]
@@ -250,7 +255,7 @@ impl Recording {
             meter: options.meter.clone(),
         });
         let reach = if options.private_network { Reach::Anywhere } else { Reach::Public };
-        let connection = Connection::new(source, reach, &shared)?;
+        let connection = Connection::new(source, reach, options.switchboard.as_ref(), &shared)?;
         if let (Some(meter), Some(element)) = (&options.meter, &connection.source) {
             meter.comes_through(element, options.rank);
         }

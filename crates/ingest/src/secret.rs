@@ -3,7 +3,9 @@
 use moothall_core::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::source::{RtmpAddress, Source, SourceError, SrtAddress, SrtMode, bracketed, passphrase};
+use crate::source::{
+    RtmpAddress, Source, SourceError, SrtAddress, SrtMode, WhipAddress, bracketed, passphrase,
+};
 
 /// What stands between a source and strangers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +30,17 @@ impl Source {
             let (address, key) = RtmpAddress::apart(rest)?;
             return Ok((Self::Rtmp(address), key));
         }
+        if let Some(rest) = text.strip_prefix("whip://") {
+            return Ok((Self::Whip(WhipAddress::read(rest)?), None));
+        }
         let mut source: Self = text.parse()?;
         let secret = match &mut source {
             Self::Srt(address) => address.passphrase.take().map(Secret::new),
             Self::Rtsp(address) if address.has_secret() => Some(Secret::new(text)),
             Self::Hls(address) if address.url.query().is_some() => Some(Secret::new(text)),
-            Self::File(_) | Self::Rtmp(_) | Self::Rtsp(_) | Self::Udp(_) | Self::Hls(_) => None,
+            Self::File(_) | Self::Rtmp(_) | Self::Rtsp(_) | Self::Udp(_) | Self::Hls(_) | Self::Whip(_) => {
+                None
+            }
         };
         // Without what was secret in it.
         let source = if secret.is_some() && source.key_kind() == KeyKind::Address {
@@ -48,7 +55,7 @@ impl Source {
         match self {
             Self::File(_) | Self::Udp(_) => KeyKind::None,
             Self::Srt(_) => KeyKind::Passphrase,
-            Self::Rtmp(_) => KeyKind::StreamKey,
+            Self::Rtmp(_) | Self::Whip(_) => KeyKind::StreamKey,
             Self::Rtsp(_) | Self::Hls(_) => KeyKind::Address,
         }
     }
@@ -63,6 +70,7 @@ impl Source {
                 Self::Srt(SrtAddress { passphrase: Some(passphrase(secret.reveal().to_owned())?), ..address })
             }
             Self::Rtmp(address) => Self::Rtmp(RtmpAddress { key_sha256: secret.sha256(), ..address }),
+            Self::Whip(address) => Self::Whip(WhipAddress { key_sha256: secret.sha256(), ..address }),
             Self::Rtsp(_) | Self::Hls(_) => secret.reveal().parse()?,
             source @ (Self::File(_) | Self::Udp(_)) => source,
         })
@@ -72,6 +80,7 @@ impl Source {
     pub fn with_key_sha256(self, key_sha256: &str) -> Self {
         match self {
             Self::Rtmp(address) => Self::Rtmp(RtmpAddress { key_sha256: key_sha256.to_owned(), ..address }),
+            Self::Whip(address) => Self::Whip(WhipAddress { key_sha256: key_sha256.to_owned(), ..address }),
             source => source,
         }
     }
@@ -124,6 +133,7 @@ impl Source {
             Self::Udp(address) => {
                 vec![("encoder", format!("udp://{}:{}", reached_at(&address.host.to_string()), address.port))]
             }
+            Self::Whip(_) => shown.map(|key| ("stream key", key)).into_iter().collect(),
             Self::File(_) | Self::Rtsp(_) | Self::Hls(_) => Vec::new(),
         }
     }

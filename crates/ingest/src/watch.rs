@@ -54,7 +54,7 @@ pub(crate) fn not_started(source: &Source, failure: Failure) -> RecordError {
     match source {
         Source::File(path) => RecordError::NotMedia { path: path.clone(), reason: failure.text },
         Source::Srt(address) => cannot_listen(address, failure.text),
-        Source::Rtmp(_) | Source::Rtsp(_) | Source::Udp(_) | Source::Hls(_) => {
+        Source::Rtmp(_) | Source::Rtsp(_) | Source::Udp(_) | Source::Hls(_) | Source::Whip(_) => {
             RecordError::Pipeline(failure.text)
         }
     }
@@ -83,6 +83,7 @@ pub(crate) struct Watch<'a> {
     /// Something came, whether or not it was recorded.
     brought: bool,
     standing_by: bool,
+    ended: bool,
     ended_branches: usize,
     drained: bool,
     end: Option<MediaTime>,
@@ -111,6 +112,7 @@ impl<'a> Watch<'a> {
             connected: false,
             brought: false,
             standing_by: false,
+            ended: false,
             ended_branches: 0,
             drained: false,
             end: None,
@@ -135,6 +137,9 @@ impl<'a> Watch<'a> {
             self.take_events(connection)?;
             if stop.is_stopped() {
                 return Ok((Ending::Stopped, Vec::new()));
+            }
+            if self.ended {
+                return Ok((Ending::SourceEnded, Vec::new()));
             }
             self.look_for_refusal();
             self.look_for_answer()?;
@@ -252,6 +257,7 @@ impl<'a> Watch<'a> {
                         self.tell(Progress::StandingBy);
                     }
                 }
+                Event::Ended => self.ended = true,
                 Event::BranchEnded => self.ended_branches += 1,
                 Event::Failed(error) => return Err(error),
             }

@@ -21,6 +21,7 @@ mod attempts;
 mod audit;
 mod backend;
 mod backlog;
+mod calls;
 mod councils;
 mod error;
 mod health;
@@ -42,6 +43,7 @@ pub use attempts::Admission;
 pub use audit::AuditEntry;
 pub use backend::{Db, Tx};
 pub use backlog::Backlog;
+pub use calls::{CallState, WaitingCall};
 pub use councils::{Committee, Council, Membership, Person, PersonMeeting};
 pub use error::StoreError;
 pub use health::FindingRow;
@@ -76,6 +78,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         sign_ins::STATEMENTS,
         transcript::STATEMENTS,
         backlog::STATEMENTS,
+        calls::STATEMENTS,
         uploads::STATEMENTS,
         users::STATEMENTS,
     ]

@@ -175,7 +175,9 @@ pub fn in_plain_words(mut response: Response) -> Response {
 
 /// Puts a failure in words.
 pub async fn explain(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let for_programs = ["/api/", "/clerk/uploads"].iter().any(|path| request.uri().path().starts_with(path));
+    let path = request.uri().path();
+    let for_programs = ["/api/", "/clerk/uploads"].iter().any(|start| path.starts_with(start))
+        || path.split('/').any(|part| part == "whip");
     let mut response = next.run(request).await;
     let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
     let mut explained = if for_programs { problem(&failure) } else { page(&state, &failure).await };

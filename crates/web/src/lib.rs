@@ -27,6 +27,7 @@ mod state;
 mod uploads;
 mod views;
 mod watchable;
+mod whip;
 
 #[cfg(test)]
 mod tests;
@@ -86,6 +87,7 @@ pub fn router(state: AppState) -> Router {
         .merge(clips())
         .merge(api)
         .merge(clerk::routes())
+        .merge(whip::routes())
         .merge(operations)
         .fallback(async || Failure::NotFound)
         .method_not_allowed_fallback(async || Failure::MethodNotAllowed)

@@ -8,3 +8,4 @@ mod pages;
 mod rooms;
 mod scene;
 mod uploads;
+mod whip;

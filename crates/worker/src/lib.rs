@@ -9,6 +9,7 @@
 
 mod alerts;
 mod archiver;
+mod calls;
 mod copying;
 mod health;
 pub mod import;

@@ -9,10 +9,12 @@ use std::{
 use moothall_core::Clock;
 use moothall_ingest::{
     AirDelay, Ending, Exempt, Gate, Progress, Rank, RecordOptions, Recording as Open, Source, StopHandle,
+    Switchboard,
 };
 use moothall_store::{RoomState, Secrets};
 
 use crate::{
+    calls::Calls,
     health::HealthWatch,
     ledger::{Ledger, SAVE_EVERY},
     orders::{Order, Orders},
@@ -171,6 +173,7 @@ impl Recorder {
                 rank,
                 ladder: origin.wants_ladder(),
                 meter: self.health.as_ref().map(HealthWatch::meter),
+                switchboard: self.switchboard(origin),
             };
             let hear = |event| self.hear(rank, &event, recording, slug);
             Ok(recording.record(&source, &options, connection, hear)?)
@@ -195,6 +198,13 @@ impl Recorder {
                 self.orders.wait(Order::Record, RETRY);
             }
         }
+    }
+
+    /// Over which browsers call, where it is a room that they may call.
+    fn switchboard(&self, origin: &Origin) -> Option<Arc<dyn Switchboard>> {
+        let ledger = lock(&self.ledger);
+        let (db, clock, runtime) = (ledger.db.clone(), self.clock.clone(), ledger.runtime.clone());
+        origin.room().map(|room| Arc::new(Calls { db, clock, runtime, room }) as _)
     }
 
     /// The database says what may be aired; as long as it does not answer, nothing is.

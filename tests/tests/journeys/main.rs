@@ -27,4 +27,5 @@ mod rooms;
 mod storage;
 mod viewers;
 mod watching;
+mod whip;
 mod workers;

@@ -281,6 +281,12 @@ impl Change {
             Some(key) => (Some(self.secrets.seal(room, key)?), None),
             None => (None, None),
         };
+        if matches!(source, Source::Whip(_)) {
+            self.tell(format!(
+                "  browser     sign in, then Console, Rooms, Webcast from this browser: needs no key"
+            ));
+            self.tell(format!("  server      https://YOUR-SITE/rooms/{slug}/whip"));
+        }
         for (label, value) in source.for_encoder(&host_name(), key.as_ref()) {
             self.tell(format!("  {label:<10}  {value}"));
         }

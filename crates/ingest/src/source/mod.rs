@@ -6,6 +6,7 @@ mod rtsp;
 mod srt;
 mod text;
 mod udp;
+mod whip;
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -17,6 +18,7 @@ pub(crate) use srt::passphrase;
 pub use srt::{SrtAddress, SrtMode};
 pub(crate) use text::{bracketed, percent_decode};
 pub use udp::UdpAddress;
+pub use whip::WhipAddress;
 
 /// Where sound and picture come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub enum Source {
     Udp(UdpAddress),
     /// A live HLS playlist.
     Hls(HlsAddress),
+    /// What a browser sends by WebRTC.
+    Whip(WhipAddress),
 }
 
 /// A text that names no source. The texts never repeat a secret.
@@ -46,6 +50,10 @@ pub enum SourceError {
         "the source is empty: give a file, or an address with srt://, rtmp://, rtsp://, udp:// or https://"
     )]
     Empty,
+    #[error(
+        "a browser can only be recorded in a room, which has a key for it: `moothall room add NAME --source whip://0.0.0.0:8189`"
+    )]
+    NeedsRoom,
     #[error("the port in the {scheme} address is missing or no number from 1 to 65535: write {example}")]
     Port { scheme: &'static str, example: &'static str },
     #[error(
@@ -104,6 +112,7 @@ impl Source {
             Self::Srt(SrtAddress { mode: SrtMode::Listener, port, .. }) => Some(*port),
             Self::Rtmp(address) => Some(address.port),
             Self::Udp(address) => Some(address.port),
+            Self::Whip(address) => Some(address.port),
             Self::File(_) | Self::Srt(_) | Self::Rtsp(_) | Self::Hls(_) => None,
         }
     }
@@ -128,7 +137,7 @@ impl Source {
             Self::Srt(address) => encoder + Duration::from_millis(address.latency_ms.unwrap_or(0).into()),
             // Cameras send from the last key frame on, so that a picture is there at once.
             Self::Rtsp(_) => 2 * encoder,
-            Self::Rtmp(_) | Self::Udp(_) => encoder,
+            Self::Rtmp(_) | Self::Udp(_) | Self::Whip(_) => encoder,
             // A playlist tells of as much as its server likes; half a minute is common.
             Self::Hls(_) => Duration::from_secs(60),
         }
@@ -152,7 +161,7 @@ impl Source {
                 "check that it is on, its path, name and password; or write rtspu:// if it only sends over UDP"
             }
             Self::Hls(_) => HLS_REMEDY,
-            Self::File(_) | Self::Rtmp(_) | Self::Udp(_) => "check that it is there",
+            Self::File(_) | Self::Rtmp(_) | Self::Udp(_) | Self::Whip(_) => "check that it is there",
         }
     }
 }
@@ -166,6 +175,7 @@ impl fmt::Display for Source {
             Self::Rtsp(address) => address.fmt(f),
             Self::Udp(address) => address.fmt(f),
             Self::Hls(address) => address.fmt(f),
+            Self::Whip(address) => address.fmt(f),
         }
     }
 }
@@ -180,6 +190,8 @@ impl FromStr for Source {
             Some(("rtsp", rest)) => RtspAddress::parse(rest, false).map(Self::Rtsp),
             Some(("rtspu", rest)) => RtspAddress::parse(rest, true).map(Self::Rtsp),
             Some(("udp", rest)) => UdpAddress::parse(rest).map(Self::Udp),
+            // Who may send is known of a room only.
+            Some(("whip", _)) => Err(SourceError::NeedsRoom),
             Some(("http" | "https", _)) => HlsAddress::parse(text).map(Self::Hls),
             Some((scheme, _)) if !scheme.contains('/') => {
                 Err(SourceError::Scheme { scheme: scheme.to_owned() })
@@ -261,6 +273,7 @@ mod tests {
             wrong("rtmp://camera:1935/live?key=correct-horse"),
             SourceError::HostNotAddress { .. }
         ));
+        assert_eq!(wrong("whip://0.0.0.0:8189"), SourceError::NeedsRoom);
         assert!(matches!(wrong("udp://camera:5004"), SourceError::HostNotAddress { .. }));
         assert!(matches!(wrong("udp://:5004?pkt_size=1316"), SourceError::Parameter { .. }));
         assert!(matches!(wrong("rtsp:///main"), SourceError::NoHost { .. }));

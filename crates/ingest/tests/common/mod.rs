@@ -116,6 +116,7 @@ pub fn options() -> RecordOptions {
         no_stream_after: Duration::from_secs(10),
         private_network: true,
         meter: None,
+        switchboard: None,
     }
 }
 
@@ -138,8 +139,15 @@ impl Recorder {
         source: &str,
         options: RecordOptions,
     ) -> Self {
+        Self::start_from(recording, source.parse().unwrap(), options)
+    }
+
+    pub fn start_from(
+        recording: Result<Arc<Recording>, RecordError>,
+        source: Source,
+        options: RecordOptions,
+    ) -> Self {
         init().unwrap();
-        let source: Source = source.parse().unwrap();
         let (told, heard) = mpsc::channel();
         let stop = StopHandle::default();
         let stopping = stop.clone();

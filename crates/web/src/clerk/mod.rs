@@ -14,6 +14,7 @@ mod room_events;
 mod rooms;
 mod tus;
 mod upload;
+mod webcast;
 
 #[cfg(test)]
 mod samples;
@@ -40,6 +41,7 @@ pub fn routes() -> Router<AppState> {
         .route("/clerk/meetings/{slug}/upload.json", get(upload::progress))
         .route("/clerk/meetings/{slug}/upload/again", post(upload::try_again))
         .merge(tus::routes())
+        .merge(webcast::routes())
         .route("/clerk/account", get(account::show))
         .route("/clerk/account/password", post(account::set_password))
         .route("/clerk/account/sign-out", post(account::sign_out))

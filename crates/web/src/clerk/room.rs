@@ -20,6 +20,7 @@ use crate::{
     sign_in::SignedIn,
     state::AppState,
     views::{Site, sentence},
+    whip,
 };
 
 #[derive(Debug, Template)]
@@ -32,6 +33,8 @@ pub struct RoomPage {
     pub meters: Meters,
     pub findings: Findings,
     pub checks: Vec<Check>,
+    /// Whether a browser can be its encoder.
+    pub takes_browsers: bool,
     pub charts: Option<Charts>,
 }
 
@@ -64,6 +67,7 @@ pub async fn show(
         findings: Findings::of(&state, meeting.as_ref()).await?,
         meeting: meeting.map(MeetingRow::from),
         checks,
+        takes_browsers: whip::keys(&room).next().is_some(),
         charts,
     };
     Ok(Html(page.render()?))

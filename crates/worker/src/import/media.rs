@@ -120,6 +120,7 @@ pub async fn record(
         rank: Rank::Main,
         ladder: false,
         meter: None,
+        switchboard: None,
     };
     Ok(tokio::task::spawn_blocking(move || {
         let (mut length_ms, mut left_out) = (None, false);
