@@ -194,7 +194,7 @@ class Webcast {
       this.call = call;
       try {
         await call.begin();
-        await call.untilLost(() => this.wanted && this.say("Sending. Sound and picture arrive at the recorder."));
+        await call.untilLost(() => this.wanted && this.say("Sending. It arrives at the recorder."));
         if (this.wanted) this.say("The connection is lost. Calling again…");
       } catch (error) {
         if (this.wanted) this.say(`${error instanceof TypeError ? "The server cannot be reached." : (error as Error).message} Calling again…`);
@@ -229,7 +229,7 @@ class Webcast {
       analyser.getFloatTimeDomainData(samples);
       const peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
       level.value = peak;
-      if (peak > SILENT && heard.textContent === "") heard.textContent = "hears you";
+      if (peak > SILENT && heard.textContent === "") heard.textContent = "The microphone hears you.";
     }, LEVEL_EVERY_MS);
   }
 

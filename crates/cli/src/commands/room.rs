@@ -282,9 +282,8 @@ impl Change {
             None => (None, None),
         };
         if matches!(source, Source::Whip(_)) {
-            self.tell(format!(
-                "  browser     sign in, then Console, Rooms, Webcast from this browser: needs no key"
-            ));
+            // Nobody here knows by which name the pages are reached.
+            self.tell("  browser     sign in; Rooms, this room, Webcast from this browser".to_owned());
             self.tell(format!("  server      https://YOUR-SITE/rooms/{slug}/whip"));
         }
         for (label, value) in source.for_encoder(&host_name(), key.as_ref()) {
