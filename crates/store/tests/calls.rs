@@ -1,5 +1,4 @@
 //! Browsers that call a room, on both databases.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use chrono::TimeDelta;
 use moothall_core::RoomId;
