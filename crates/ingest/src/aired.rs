@@ -52,6 +52,7 @@ impl Aired {
         Ok(aired)
     }
 
+    /// What may be watched, from the disk and from memory.
     pub fn timeline(&self) -> &Timeline {
         self.memory.as_ref().map_or(&self.disk, |memory| &memory.whole)
     }

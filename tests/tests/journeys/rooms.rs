@@ -107,6 +107,23 @@ fn key_is_changed(home: &Home, source: &str, key_is_called: &str) {
     room(home, &["remove", "council-chamber"]).ok();
 }
 
+#[test]
+fn a_meeting_whose_source_another_waits_for_is_warned_of() {
+    let home = Home::new();
+    let announced = |slug: &str, port: u16| {
+        home.import(&format!("--slug {slug} --source srt://127.0.0.1:{port}?mode=listener")).ok()
+    };
+    let (port, other_port) = (free_port(), free_port());
+    announced("monday", port);
+    let second = announced("tuesday", port);
+    assert!(second.stderr.contains("monday") && second.stderr.contains("at a time"), "{second:?}");
+    let third = announced("wednesday", other_port);
+    assert!(!third.stderr.contains("at a time"), "{third:?}");
+    home.run(["meeting", "end", "monday"]).ok();
+    let again = announced("tuesday", port);
+    assert!(!again.stderr.contains("at a time"), "{again:?}");
+}
+
 /// A secret is in no log, no answer and no file.
 fn is_nowhere(home: &Home, server: &Server, secret: &[u8]) {
     let holds = |bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret);

@@ -137,7 +137,7 @@ impl Finding {
                 ms.abs() as f64 / 1_000.0
             ),
             Self::DiskLow { left_bytes } => format!(
-                "Only {} are left on the disk for recordings: make room on it now, for nothing more can be recorded once it is full.",
+                "Only {} are left on the disk for recordings: make room on it now, for once it is full, memory holds what is recorded, and not for long.",
                 gibibytes(*left_bytes)
             ),
             Self::UploadBacklog { waiting_bytes } => format!(

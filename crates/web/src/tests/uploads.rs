@@ -4,12 +4,13 @@ use std::fs;
 
 use axum::{
     body::{Body, Bytes},
-    http::{Method, Request, StatusCode},
+    http::{Method, Request, StatusCode, header},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::TimeDelta;
 use futures_util::stream;
 use moothall_core::{MeetingId, MeetingState, RecordingId};
-use moothall_store::{JobKind, Meeting, Recording, Role, Upload, UploadState};
+use moothall_store::{JobKind, JobState, Meeting, Recording, Role, Upload, UploadState};
 
 use super::scene::{Answer, Plan, Town};
 
@@ -116,6 +117,27 @@ async fn a_file_comes_in_pieces_and_is_called_to_be_recorded_once() {
     let told = desk.town.get_as("/clerk/meetings/planning-april/upload.json", &desk.cookie).await.json();
     assert_eq!(told["stage"], "recording");
     assert_eq!(desk.ask(Method::DELETE, &address, &[], Body::empty()).await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn what_the_program_failed_with_can_be_tried_again() {
+    let desk = Desk::set(MeetingState::Ended).await;
+    let address = desk.begin().await;
+    desk.patch(&address, "0", FILE).await;
+    let (db, mut now) = (&desk.town.test_db.db, desk.town.clock.now());
+    let states = async || db.jobs_of(desk.meeting.id).await.unwrap().into_iter().map(|job| job.state);
+    // It is tried some times by itself.
+    while states().await.all(|state| state != JobState::Failed) {
+        now += TimeDelta::days(1);
+        let job = db.claim_job("worker", now).await.unwrap().unwrap();
+        db.fail_job(&job, "the disk <breaks>", now).await.unwrap();
+    }
+    let page = desk.page().await;
+    assert!(page.contains("the disk &#60;breaks&#62;") && page.contains("upload/again"), "{page}");
+    let again = desk.town.post("/clerk/meetings/planning-april/upload/again", &desk.cookie, &[]).await;
+    assert_eq!(again.header(header::LOCATION), "/clerk/meetings/planning-april/upload");
+    assert!(states().await.any(|state| state == JobState::Ready));
+    assert!(desk.page().await.contains("is being taken in"));
 }
 
 #[tokio::test]

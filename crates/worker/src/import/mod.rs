@@ -126,6 +126,9 @@ pub async fn import_meeting(
         tx.audit(&entry.changed(None, after)).await?;
     }
     tx.commit().await?;
+    if let Some(source) = &request.source {
+        report.warnings.extend(others_at(db, source, &report.meeting).await?);
+    }
     if let Some(file) = &request.media {
         media::import(db, media_dir, clock, file, request.captions.is_none(), &mut report, progress).await?;
     }
@@ -231,6 +234,26 @@ async fn put_into_room(tx: &mut Tx, council: &Council, request: &Request, report
         report.done.push(format!("room: {}", room.name));
     }
     Ok(())
+}
+
+/// Meetings that are not over and have the same source: they would wait for each other and nobody knew why.
+async fn others_at(db: &Db, source: &Source, meeting: &Meeting) -> Result<Vec<String>> {
+    let meetings = db.meetings_to_record().await?;
+    let others = meetings.iter().filter(|other| {
+        let is_open = other.state == MeetingState::Scheduled || other.state.is_running();
+        let their = other.source.as_ref().and_then(|text| text.parse::<Source>().ok());
+        other.id != meeting.id
+            && is_open
+            && their.is_some_and(|their| their == *source || their.is_in_the_way_of(source))
+    });
+    let warning = |other: &Meeting| {
+        format!(
+            "{} has the same source, and only one of the two can be recorded at a time: end that one first, or put both \
+             into a room, which each takes in its turn",
+            other.slug
+        )
+    };
+    Ok(others.map(warning).collect())
 }
 
 async fn publish(tx: &mut Tx, report: &mut Report) -> Result<()> {
