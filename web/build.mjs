@@ -39,7 +39,7 @@ const builds = await Promise.all([
   }),
   esbuild.build({
     ...common,
-    entryPoints: ["src/meeting.ts", "src/room.ts", "src/upload.ts", "src/webcast.ts"],
+    entryPoints: ["src/meeting.ts", "src/parts.ts", "src/upload.ts", "src/webcast.ts"],
     format: "esm",
     // hls.js and tus-js-client come as files of their own, fetched only where there is something to play or send.
     splitting: true,

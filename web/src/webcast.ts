@@ -246,5 +246,5 @@ function list(choice: HTMLSelectElement, devices: MediaDeviceInfo[], chosen: Med
   choice.value = chosen?.getSettings().deviceId ?? "none";
 }
 
-const root = document.querySelector<HTMLElement>("#webcast");
-if (root) void new Webcast(root).open();
+const webcast = document.querySelector<HTMLElement>("#webcast");
+if (webcast) void new Webcast(webcast).open();

@@ -6,6 +6,7 @@ mod data;
 mod media;
 mod pages;
 mod rooms;
+mod run;
 mod scene;
 mod uploads;
 mod whip;

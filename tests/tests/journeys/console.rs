@@ -6,7 +6,10 @@ use std::{
 };
 
 use moothall_store::{JobKind, JobState};
-use moothall_tests::{Browser, CLERK, Console, Home, MINUTE, SECOND, Server, ffmpeg, password, until};
+use moothall_tests::{
+    Browser, CLERK, Console, Encoder, Home, MINUTE, Picture, SECOND, Server, Tireless, ffmpeg, free_port,
+    password, speech, until,
+};
 
 use crate::fixtures::{SLUG, import_meeting, meeting_id};
 
@@ -236,4 +239,64 @@ fn a_recording_that_was_interrupted_is_begun_again() {
     let recorded_ms = media(&server)["duration_ms"].as_i64().unwrap();
     assert!((recorded_ms - 1_800_000).abs() < 1_000, "{recorded_ms}");
     assert_eq!(fs::read_dir(home.data().join("media/uploads")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_clerk_runs_a_meeting_and_another_sees_it_happen() {
+    let home = Home::new();
+    let sound = speech(&home);
+    let agenda = home.write("agenda.txt", "1 Apologies for absence\n2 Minutes\n3 Mill Lane footbridge\n");
+    let address = format!("srt://127.0.0.1:{}", free_port());
+    home.import(&format!("--air-delay 0 --agenda {} --source {address}?mode=listener", agenda.display()))
+        .ok();
+    let password = home.add_user(CLERK, "clerk");
+    let server = home.serve();
+    let _encoder = Tireless::start(move || Encoder::push(&sound, Picture::With, &address));
+    until("something to be recorded", MINUTE, || (server.recorded_ms(SLUG) > 4_000).then_some(()));
+    let page = format!("{}/clerk/meetings/{SLUG}", server.url);
+    let [desk, tablet] = [(1280, 900), (320, 640)].map(|(width, height)| {
+        let browser = Browser::open(width, height);
+        browser.go(&page);
+        browser.until("document.activeElement?.id === 'email'", 20 * SECOND);
+        browser.strike(&[CLERK, Browser::TAB, &password, Browser::ENTER].concat());
+        browser.until(&format!("location.href === '{page}'"), 20 * SECOND);
+        browser
+    });
+    let state =
+        |text: &str| format!("document.querySelector('.mh-run__state')?.textContent.trim() === '{text}'");
+    // What one does, the other sees without asking.
+    let both_read = |text: &str| {
+        for browser in [&desk, &tablet] {
+            browser.until(&state(text), 20 * SECOND);
+        }
+    };
+    both_read("Live");
+    for item in ["1 Apologies for absence", "2 Minutes"] {
+        desk.press("button[name=item]");
+        let begun = format!("document.querySelector('[aria-current=step]')?.textContent.includes('{item}')");
+        for browser in [&desk, &tablet] {
+            browser.until(&begun, 20 * SECOND);
+        }
+    }
+    let items = &server.json(&format!("/api/v1/meetings/{SLUG}"))["items"];
+    assert_eq!(items[0]["spans"][0]["end_ms"], items[1]["spans"][0]["start_ms"], "{items}");
+
+    desk.keys("details summary", Browser::ENTER);
+    desk.keys("#reason", &["Schedule 12A, paragraph 3", Browser::ENTER].concat());
+    both_read("Private");
+    let width = tablet.value("document.documentElement.scrollWidth").as_u64().unwrap();
+    assert!(width <= 320, "{width} pixels wide");
+    tablet.keys("#confirm", " ");
+    tablet.keys("#run form button", Browser::ENTER);
+    both_read("Live");
+    desk.press("button[value=adjourn]");
+    both_read("Adjourned");
+    desk.press("button[value=resume]");
+    both_read("Live");
+    desk.press("details:has(button[value=end]) summary");
+    desk.press("button[value=end]");
+    both_read("Ended, not published");
+    desk.press("button[value=publish]");
+    both_read("Published");
+    assert_eq!(server.json(&format!("/api/v1/meetings/{SLUG}"))["state"], "published");
 }

@@ -7,6 +7,10 @@ use axum::{
 };
 use moothall_store::{Meeting, Role};
 
+use super::{
+    meters::{Findings, Meters},
+    run::Run,
+};
 use crate::{
     failure::{Failure, Result},
     sign_in::SignedIn,
@@ -19,8 +23,11 @@ use crate::{
 pub struct MeetingPage {
     pub site: Site,
     pub meeting: MeetingRow,
-    /// Whether the user is at least a clerk of the council.
-    pub may_change: bool,
+    pub run: Run,
+    /// Whether it is recorded now, or about to be.
+    pub shows_room: bool,
+    pub meters: Meters,
+    pub findings: Findings,
 }
 
 /// One meeting in the console.
@@ -52,7 +59,14 @@ pub async fn show(
 ) -> Result<Html<String>> {
     let meeting = find(&state, &signed_in, Role::Viewer, &slug).await?;
     let may_change = signed_in.may(Role::Clerk, meeting.council_id);
-    let page = MeetingPage { site: state.site().await?.at("Meetings"), meeting: meeting.into(), may_change };
+    let page = MeetingPage {
+        site: state.site().await?.at("Meetings"),
+        run: Run::of(&state, &meeting, may_change).await?,
+        shows_room: meeting.state.is_running(),
+        meters: Meters::of(&state, Some(meeting.id)).await?,
+        findings: Findings::of(&state, Some(&meeting)).await?,
+        meeting: meeting.into(),
+    };
     Ok(Html(page.render()?))
 }
 

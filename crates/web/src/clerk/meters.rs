@@ -103,7 +103,8 @@ impl Channel {
         } else if level.clipped_per_mille >= 1.0 {
             "too loud".to_owned()
         } else {
-            format!("{:.0} dBFS", level.peak_dbfs)
+            // Adding nought makes nought of minus nought.
+            format!("{:.0} dBFS", level.peak_dbfs.round() + 0.0)
         };
         Self { name, meter: format!("{:.1}", level.peak_dbfs.clamp(FAINT_DBFS, 0.0)), text }
     }

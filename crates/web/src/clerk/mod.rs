@@ -5,6 +5,7 @@
 
 mod account;
 mod chart;
+mod events;
 mod home;
 mod login;
 mod meeting;
@@ -12,6 +13,7 @@ mod meters;
 mod room;
 mod room_events;
 mod rooms;
+mod run;
 mod tus;
 mod upload;
 mod webcast;
@@ -34,6 +36,8 @@ pub fn routes() -> Router<AppState> {
         .route("/logout", post(login::sign_out))
         .route("/clerk", get(home::show))
         .route("/clerk/meetings/{slug}", get(meeting::show))
+        .route("/clerk/meetings/{slug}/run", post(run::act))
+        .route("/clerk/meetings/{slug}/events", get(run::events))
         .route("/clerk/rooms", get(rooms::show))
         .route("/clerk/rooms/{slug}", get(room::show))
         .route("/clerk/rooms/{slug}/events", get(room_events::show))

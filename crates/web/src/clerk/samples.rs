@@ -1,6 +1,6 @@
 //! Every template of the console rendered from sample contexts.
 
-use moothall_core::{MeetingState, SignInId, UploadId};
+use moothall_core::{AgendaItemId, MeetingState, SignInId, UploadId};
 use uuid::Uuid;
 
 use super::{
@@ -8,6 +8,8 @@ use super::{
     home::{CouncilView, Group, HomePage},
     login::LoginPage,
     meeting::{MeetingPage, MeetingRow},
+    meters::{Findings, Meters},
+    run::{Item, ItemStage, Run},
     upload::{Stage, Unfinished, UploadPage},
 };
 use crate::{
@@ -56,14 +58,42 @@ fn home() {
     insta::assert_snapshot!("clerk_home", render("clerk_home", &page));
 }
 
+fn run(state: MeetingState, private: Option<&str>) -> Run {
+    let item = |number: u128, name: &str, stage| Item {
+        id: AgendaItemId::from(Uuid::from_u128(number)),
+        name: name.to_owned(),
+        stage,
+    };
+    Run {
+        slug: "planning-committee".to_owned(),
+        state,
+        air_delay_s: 10,
+        private: private.map(|reason| (when("2026-02-26T19:31:00+00:00"), reason.to_owned())),
+        items: vec![
+            item(1, "1 Apologies", ItemStage::Taken),
+            item(2, "2 <Minutes>", ItemStage::Now),
+            item(3, "3 Mill Lane footbridge", ItemStage::ToCome),
+        ],
+        may_change: true,
+    }
+}
+
 #[test]
 fn one_meeting() {
-    let page = MeetingPage {
+    let page = |state, private, shows_room| MeetingPage {
         site: site("Meetings"),
-        meeting: meeting("Planning Committee", MeetingState::Ended),
-        may_change: true,
+        meeting: meeting("Planning Committee", state),
+        run: run(state, private),
+        shows_room,
+        meters: Meters { now: None, is_private: private.is_some() },
+        findings: Findings { open: Vec::new(), over: Vec::new() },
     };
-    insta::assert_snapshot!("clerk_meeting", render("clerk_meeting", &page));
+    let live = page(MeetingState::Live, None, true);
+    insta::assert_snapshot!("clerk_meeting_live", render("clerk_meeting_live", &live));
+    let private = page(MeetingState::Live, Some("Schedule 12A, <paragraph 3>"), true);
+    insta::assert_snapshot!("clerk_meeting_private", render("clerk_meeting_private", &private));
+    let ended = page(MeetingState::Ended, None, false);
+    insta::assert_snapshot!("clerk_meeting", render("clerk_meeting", &ended));
 }
 
 #[test]
