@@ -7,14 +7,18 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use tantivy::{
-    DocId, Score, SegmentOrdinal, SegmentReader,
+    DocId, Score, Searcher, SegmentOrdinal, SegmentReader, TantivyError,
     collector::{Collector, SegmentCollector},
     columnar::{Column, StrColumn},
+    query::Query,
 };
 
-use crate::schema::{DATE, Facet, LABEL_SEPARATOR};
+use crate::{
+    query::{Narrowed, Request},
+    schema::{DATE, Facet, Fields, LABEL_SEPARATOR},
+};
 
-/// As many values of a facet are told.
+/// As many values of a facet are told, and all that are chosen.
 const MOST_VALUES: usize = 20;
 
 /// The commonest values first; years latest first.
@@ -34,6 +38,9 @@ pub struct FacetValue {
     pub label: String,
     /// Matches if only this value were chosen in its facet.
     pub count: u64,
+    /// Where it is chosen, what it was chosen by: id, number or words of the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<String>,
 }
 
 /// Counts the facets named.
@@ -52,7 +59,8 @@ pub struct Counted {
 }
 
 impl Counted {
-    pub fn values(&self, facet: Facet) -> Vec<FacetValue> {
+    /// All of them, in no order.
+    fn values(&self, facet: Facet) -> Vec<FacetValue> {
         // One id may bear several labels while a new name is on its way into the index.
         let mut by_id: HashMap<&str, (&str, u64, u64)> = HashMap::new();
         for (value, &count) in &self.facets[facet as usize] {
@@ -63,13 +71,13 @@ impl Counted {
                 (*best, *best_count) = (label, count);
             }
         }
-        let mut values: Vec<_> =
-            by_id.into_iter().map(|(id, (label, _, count))| (id, label, count)).collect();
-        values.sort_unstable_by(|a, b| b.2.cmp(&a.2).then_with(|| (a.1, a.0).cmp(&(b.1, b.0))));
-        values.truncate(MOST_VALUES);
-        let value =
-            |(id, label, count): (&str, &str, u64)| FacetValue { id: id.into(), label: label.into(), count };
-        values.into_iter().map(value).collect()
+        let value = |(id, (label, _, count)): (&str, (&str, u64, u64))| FacetValue {
+            id: id.to_owned(),
+            label: label.to_owned(),
+            count,
+            chosen: None,
+        };
+        by_id.into_iter().map(value).collect()
     }
 
     pub fn years(&self) -> Vec<FacetValue> {
@@ -78,10 +86,63 @@ impl Counted {
         years.truncate(MOST_VALUES);
         let value = |(year, &count): (&u64, &u64)| {
             let year = format!("{year:04}");
-            FacetValue { id: year.clone(), label: year, count }
+            FacetValue { id: year.clone(), label: year, count, chosen: None }
         };
         years.into_iter().map(value).collect()
     }
+}
+
+/// The values of a facet, of which everything found by `request` was counted.
+///
+/// # Errors
+/// Where the index cannot be read.
+pub fn values(
+    searcher: &Searcher,
+    fields: &Fields,
+    request: &Request,
+    counted: &Counted,
+    facet: Facet,
+) -> Result<Vec<FacetValue>, TantivyError> {
+    let mut values = if request.chooses(facet) {
+        offered(searcher, fields, request, facet)?
+    } else {
+        counted.values(facet)
+    };
+    values.sort_unstable_by(|a, b| {
+        b.count.cmp(&a.count).then_with(|| (&a.label, &a.id).cmp(&(&b.label, &b.id)))
+    });
+    let mut place = 0..;
+    values.retain(|value| place.next().is_some_and(|place| place < MOST_VALUES) || value.chosen.is_some());
+    Ok(values)
+}
+
+/// What is chosen and what could be, where something is: each choice as one value, also where it stands for
+/// several or for none.
+fn offered(
+    searcher: &Searcher,
+    fields: &Fields,
+    request: &Request,
+    facet: Facet,
+) -> Result<Vec<FacetValue>, TantivyError> {
+    let mut facets = [false; 4];
+    facets[facet as usize] = true;
+    let counting = Counting { facets, years: false };
+    let count = |query: &dyn Query| Ok::<_, TantivyError>(searcher.search(query, &counting)?.values(facet));
+    let mut others = count(&request.build(fields, Narrowed::Without(facet)))?;
+    let mut chosen = Vec::new();
+    for choice in request.choices(facet) {
+        let found = count(&request.build(fields, Narrowed::By(facet, choice)))?;
+        others.retain(|other| found.iter().all(|value| value.id != other.id));
+        let count_found = found.iter().map(|value| value.count).sum();
+        // Nothing of it was found: its name is where nothing else is asked.
+        let mut named = if found.is_empty() { count(&choice.query)? } else { found };
+        let one = if named.len() == 1 { named.pop() } else { None };
+        let (id, label) =
+            one.map_or_else(|| (choice.value.clone(), choice.value.clone()), |value| (value.id, value.label));
+        chosen.push(FacetValue { id, label, count: count_found, chosen: Some(choice.value.clone()) });
+    }
+    chosen.append(&mut others);
+    Ok(chosen)
 }
 
 impl Collector for Counting {

@@ -35,7 +35,7 @@ impl fmt::Display for Term {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Input {
     /// Each group must be met by at least one of its terms.
     pub groups: Vec<Vec<Term>>,

@@ -11,10 +11,10 @@ use tantivy::{
 
 use crate::{
     document::{Item, Speaker},
-    facets::{Counting, Facets},
+    facets::{self, Counting, Facets},
     index::Index,
     input,
-    query::{MOST_PAGES, PAGE_SIZE, Query, Request, Sort},
+    query::{MOST_PAGES, Narrowed, PAGE_SIZE, Query, Request, Sort},
     schema::{Facet, Fields, MEETING_ORDER, START_MS, START_S},
     snippet::Marker,
     writer::Stored,
@@ -83,31 +83,22 @@ impl Index {
     /// # Errors
     /// Only where the index cannot be read.
     pub fn search(&self, query: &Query) -> Result<Results, SearchError> {
-        let mut input = input::read(&query.text);
         let page = query.page.max(1);
-        let asks = !input.groups.is_empty() || Request::new(query, input.clone()).has_filters();
-        if !asks {
+        let searcher = self.reader.searcher();
+        let request = Request::new(query, input::read(&query.text), &self.fields, &searcher)?;
+        if !request.has_words() && !request.has_filters() {
             // There is nothing to take these away from.
+            let mut input = request.input;
             for term in std::mem::take(&mut input.without) {
                 input.ignore(&format!("-{term}"));
             }
             return Ok(Results { page, ignored: input.ignored, ..Results::default() });
         }
-        let request = Request::new(query, input);
-        let searcher = self.reader.searcher();
-        let built = request.build(&self.fields, None);
+        let built = request.build(&self.fields, Narrowed::Fully);
 
         let counting = Counting { facets: Facet::ALL.map(|facet| !request.chooses(facet)), years: true };
         let counted = searcher.search(&built, &counting)?;
-        let values = |facet: Facet| {
-            if !request.chooses(facet) {
-                return Ok(counted.values(facet));
-            }
-            let mut facets = [false; 4];
-            facets[facet as usize] = true;
-            let others = request.build(&self.fields, Some(facet));
-            Ok::<_, TantivyError>(searcher.search(&others, &Counting { facets, years: false })?.values(facet))
-        };
+        let values = |facet| facets::values(&searcher, &self.fields, &request, &counted, facet);
         let facets = Facets {
             speaker: values(Facet::Speaker)?,
             item: values(Facet::Item)?,

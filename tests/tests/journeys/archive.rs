@@ -107,6 +107,7 @@ fn search_finds_it(server: &Server) {
     assert_eq!(server.json("/api/v1/search?q=heron&from=2026-03-01")["total"], 0);
     let page = server.page("/search?q=footbridge&item=3a");
     assert!(page.contains(&format!("/meetings/{SLUG}?t=14.300#c-{caption}")), "{page}");
+    assert!(page.contains("3a Mill Lane footbridge<span class=\"govuk-visually-hidden\"> (chosen"), "{page}");
 }
 
 fn importing_again_changes_nothing(home: &Home, server: &Server) {

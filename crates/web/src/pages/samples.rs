@@ -287,13 +287,13 @@ fn answer(hits: Vec<HitView>) -> Answer {
                 FacetValue {
                     label: "Ngozi Okafor".to_owned(),
                     count: 3,
-                    href: "/search?q=bridge".to_owned(),
+                    href: Some("/search?q=bridge".to_owned()),
                     chosen: true,
                 },
                 FacetValue {
                     label: "Tom Ellery".to_owned(),
                     count: 1,
-                    href: "/search?q=bridge&speaker=2".to_owned(),
+                    href: Some("/search?q=bridge&speaker=2".to_owned()),
                     chosen: false,
                 },
             ],

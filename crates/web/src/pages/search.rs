@@ -83,8 +83,8 @@ pub struct FacetView {
 pub struct FacetValue {
     pub label: String,
     pub count: u64,
-    /// The same question with this filter, or without it where it is chosen.
-    pub href: String,
+    /// The same question with this filter, or without it where it is chosen; none where the box chooses it.
+    pub href: Option<String>,
     pub chosen: bool,
 }
 
@@ -127,11 +127,17 @@ fn facets(found: Facets, pairs: &Pairs, many_councils: bool) -> Vec<FacetView> {
         title,
         values: values
             .into_iter()
-            .map(|value| FacetValue {
-                href: pairs.toggled(name, &value.id).address("/search"),
-                chosen: pairs.has(name, &value.id),
-                label: value.label,
-                count: value.count,
+            .map(|value| {
+                let asked = match &value.chosen {
+                    None => Some(pairs.toggled(name, &value.id)),
+                    Some(given) => pairs.has(name, given).then(|| pairs.toggled(name, given)),
+                };
+                FacetValue {
+                    href: asked.map(|asked| asked.address("/search")),
+                    chosen: value.chosen.is_some(),
+                    label: value.label,
+                    count: value.count,
+                }
             })
             .collect(),
     };
@@ -143,7 +149,7 @@ fn facets(found: Facets, pairs: &Pairs, many_councils: bool) -> Vec<FacetView> {
         } else {
             pairs.with("from", &from).with("to", &to)
         };
-        FacetValue { href: asked.address("/search"), label: year.label, count: year.count, chosen }
+        FacetValue { href: Some(asked.address("/search")), label: year.label, count: year.count, chosen }
     });
     let mut views = vec![
         view("Speaker", "speaker", found.speaker),

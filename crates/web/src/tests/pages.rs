@@ -46,6 +46,18 @@ async fn a_search_narrows_down_and_explains_itself() {
 }
 
 #[tokio::test]
+async fn what_was_chosen_by_number_or_name_is_shown_as_chosen_and_can_be_taken_back() {
+    let town = Town::build().await;
+    for choice in ["item=6a", "speaker=okafor", "committee=Planning+Committee"] {
+        let page = town.page(&format!("/search?q=footbridge&{choice}")).await;
+        let chosen = "<a class=\"govuk-link\" href=\"/search?q=footbridge\" aria-current=\"true\">";
+        assert_eq!(page.matches(chosen).count(), 1, "{choice}: {page}");
+    }
+    let page = town.page("/search?q=footbridge+item:6a").await;
+    assert!(page.contains("✓ 6a Footbridge over the mill race</strong> (in the search box)"), "{page}");
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_said_in_words() {
     let town = Town::build().await;
     for address in
