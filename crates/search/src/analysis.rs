@@ -7,8 +7,8 @@
 use std::{ops::Range, str::CharIndices};
 
 use tantivy::tokenizer::{
-    AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, Stemmer, TextAnalyzer, Token, TokenStream,
-    Tokenizer, TokenizerManager,
+    AsciiFoldingFilter, Language, LowerCaser, PreTokenizedString, RemoveLongFilter, Stemmer, TextAnalyzer,
+    Token, TokenStream, Tokenizer, TokenizerManager,
 };
 
 /// Case and diacritics folded; what quoted phrases, prefixes and names are compared by.
@@ -55,6 +55,28 @@ pub fn words(analyzer: &mut TextAnalyzer, text: &str) -> Vec<(String, Range<usiz
 /// The folded words of a text.
 pub fn folded_words(text: &str) -> Vec<String> {
     words(&mut folded(), text).into_iter().map(|(word, _)| word).collect()
+}
+
+/// How a word of what is said after a passage is kept with it: by itself it finds nothing there, but a phrase
+/// may end with it. No word holds the sign.
+pub fn said_next(word: &str) -> String {
+    format!("+{word}")
+}
+
+/// The words of a passage and of what is said next, in a row.
+pub fn in_a_row(text: &str, next: &str) -> PreTokenizedString {
+    let mut tokens: Vec<Token> = Vec::new();
+    let mut folded = folded();
+    folded.token_stream(text).process(&mut |token| tokens.push(token.clone()));
+    let after = tokens.last().map_or(0, |last| last.position + 1);
+    folded.token_stream(next).process(&mut |token| {
+        tokens.push(Token {
+            text: said_next(&token.text),
+            position: after + token.position,
+            ..token.clone()
+        });
+    });
+    PreTokenizedString { text: String::new(), tokens }
 }
 
 /// An item's number however it is printed: "7a", "7(a)" and "7 A." are one, "1.1" and "11" are not.

@@ -10,7 +10,7 @@ use crate::{analysis::folded_words, schema::Facet};
 
 /// What lies beyond is told as not understood, so that an answer takes bounded time.
 const MOST_CHARS: usize = 1_000;
-const MOST_WORDS: usize = 40;
+pub const MOST_WORDS: usize = 40;
 /// As much of a piece that was not understood as is told.
 const TOLD_CHARS: usize = 60;
 

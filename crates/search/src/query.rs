@@ -13,7 +13,7 @@ use tantivy::{
 };
 
 use crate::{
-    analysis::{self, folded_words, item_number},
+    analysis::{self, folded_words, item_number, said_next},
     input::{Input, Term},
     schema::{Facet, Fields},
     writer::date_number,
@@ -186,7 +186,16 @@ fn term_query(fields: &Fields, term: &Term) -> Box<dyn IndexQuery> {
             let term = IndexTerm::from_field_text(fields.stems, &stem);
             Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
         }
-        Term::Phrase { words, prefix } => phrase_query(fields.exact, words, *prefix),
+        Term::Phrase { words, prefix } => {
+            // Whole in the passage, or begun there and ended, after any of its words, in what is said next.
+            let row = |cut: usize| {
+                let (here, next) = words.split_at(cut);
+                let row =
+                    here.iter().cloned().chain(next.iter().map(|word| said_next(word))).collect::<Vec<_>>();
+                phrase_query(fields.exact, &row, *prefix)
+            };
+            union((1..=words.len()).map(row).collect())
+        }
     }
 }
 

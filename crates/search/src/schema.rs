@@ -9,7 +9,7 @@ use tantivy::schema::{
 
 use crate::analysis::{ENGLISH, FOLDED};
 
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Parts id from label in the values of facets; no id holds this character.
 pub const LABEL_SEPARATOR: char = '\u{1f}';
@@ -55,7 +55,7 @@ pub struct Fields {
     pub meeting: Field,
     /// The passage's words, stemmed.
     pub stems: Field,
-    /// The passage's words, folded, with positions.
+    /// The passage's words, folded, with positions; after them, marked, what is said next.
     pub exact: Field,
     facets: [FacetFields; 4],
     /// The local date as a number, 20260723.

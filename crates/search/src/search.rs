@@ -155,8 +155,8 @@ fn by_date(segment: &SegmentReader) -> impl FnMut(DocId) -> DateKey + use<> {
 
 fn hit(document: TantivyDocument, fields: &Fields, marker: &mut Marker) -> Result<Hit, SearchError> {
     let json = document.get_first(fields.stored).and_then(|value| value.as_str()).unwrap_or_default();
-    let Stored { meeting, speaker, item, text, places } = serde_json::from_str(json)?;
-    let snippet = marker.snippet(&text);
+    let Stored { meeting, speaker, item, text, next, places } = serde_json::from_str(json)?;
+    let snippet = marker.snippet(&text, &next);
     let place = match places.partition_point(|place| place.offset <= snippet.landing) {
         0 => None,
         after => places.get(after - 1),
