@@ -2,8 +2,6 @@
 //!
 //! Its language is told at the head of this crate.
 
-use std::fmt;
-
 use chrono::{Months, NaiveDate};
 
 use crate::{analysis::folded_words, schema::Facet};
@@ -23,23 +21,12 @@ pub enum Term {
     Phrase { words: Vec<String>, prefix: bool },
 }
 
-/// As it could be typed.
-impl fmt::Display for Term {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Word(word) => f.write_str(word),
-            Self::Phrase { words, prefix } => {
-                write!(f, "\"{}{}\"", words.join(" "), if *prefix { "*" } else { "" })
-            }
-        }
-    }
-}
-
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Input {
     /// Each group must be met by at least one of its terms.
     pub groups: Vec<Vec<Term>>,
-    pub without: Vec<Term>,
+    /// With each, how it was typed.
+    pub without: Vec<(Term, String)>,
     pub choices: Vec<(Facet, String)>,
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
@@ -99,7 +86,7 @@ pub fn read(text: &str) -> Input {
             continue;
         }
         match term(&piece, &mut words_left) {
-            Some(term) if without => input.without.push(term),
+            Some(term) if without => input.without.push((term, piece.typed.to_owned())),
             Some(term) => match input.groups.last_mut().filter(|_| either) {
                 Some(group) => group.push(term),
                 None => input.groups.push(vec![term]),

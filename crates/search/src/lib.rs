@@ -9,9 +9,10 @@
 //!
 //! | typed | means |
 //! | --- | --- |
-//! | `park bench` | both words, in any form (parks, benches) |
+//! | `park bench` | both words, in any form (parks, benches); one that nobody said stands for what is spelt almost so |
 //! | `"park bench"` | exactly these words in this order |
 //! | `24/01150/FULL` | likewise: signs inside a word make a phrase of it |
+//! | `N.H.S.` | the same as `NHS` |
 //! | `park OR garden` | either |
 //! | `-bench`, `NOT bench` | without |
 //! | `plan*` | words that begin so |
@@ -26,6 +27,7 @@ mod document;
 mod facets;
 mod index;
 mod input;
+mod near;
 mod passage;
 mod query;
 mod schema;
@@ -36,6 +38,7 @@ mod writer;
 pub use document::{CaptionDoc, Item, MeetingDocs, Named, Speaker};
 pub use facets::{FacetValue, Facets};
 pub use index::{Index, OpenError, Opened, Reason};
+pub use near::Near;
 pub use query::{MOST_PAGES, PAGE_SIZE, Query, Sort};
 pub use search::{Hit, HitMeeting, Results, SearchError};
 pub use writer::WriteError;

@@ -13,7 +13,7 @@ use tantivy::{
 };
 
 use crate::{
-    analysis::{self, folded_words, item_number, said_next},
+    analysis::{folded_words, item_number, said_next, stem},
     input::{Input, Term},
     schema::{Facet, Fields},
     writer::date_number,
@@ -158,7 +158,7 @@ impl Request {
         if clauses.is_empty() {
             clauses.push((Occur::Must, Box::new(AllQuery)));
         }
-        for term in &self.input.without {
+        for (term, _) in &self.input.without {
             clauses.push((Occur::MustNot, term_query(fields, term)));
         }
         Box::new(BooleanQuery::new(clauses))
@@ -180,10 +180,7 @@ fn unscored(query: Box<dyn IndexQuery>) -> Box<dyn IndexQuery> {
 fn term_query(fields: &Fields, term: &Term) -> Box<dyn IndexQuery> {
     match term {
         Term::Word(word) => {
-            let stem = analysis::words(&mut analysis::english(), word)
-                .pop()
-                .map_or_else(String::new, |(stem, _)| stem);
-            let term = IndexTerm::from_field_text(fields.stems, &stem);
+            let term = IndexTerm::from_field_text(fields.stems, &stem(word));
             Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
         }
         Term::Phrase { words, prefix } => {

@@ -14,6 +14,7 @@ use crate::{
     facets::{self, Counting, Facets},
     index::Index,
     input,
+    near::{self, Near},
     query::{MOST_PAGES, Narrowed, PAGE_SIZE, Query, Request, Sort},
     schema::{Facet, Fields, MEETING_ORDER, START_MS, START_S},
     snippet::Marker,
@@ -40,8 +41,10 @@ pub struct Results {
     pub page: usize,
     /// 0 where nothing was found; never above 50, however much was.
     pub pages: usize,
-    /// What of the box was not understood, as typed.
+    /// What of the box was not understood, as typed; long pieces are cut off with an ellipsis.
     pub ignored: Vec<String>,
+    /// For which words others were searched too, because nobody said them.
+    pub near: Vec<Near>,
 }
 
 /// A moment at which it was said.
@@ -85,12 +88,14 @@ impl Index {
     pub fn search(&self, query: &Query) -> Result<Results, SearchError> {
         let page = query.page.max(1);
         let searcher = self.reader.searcher();
-        let request = Request::new(query, input::read(&query.text), &self.fields, &searcher)?;
+        let mut input = input::read(&query.text);
+        let near = near::widen(&mut input, &self.fields, &searcher)?;
+        let request = Request::new(query, input, &self.fields, &searcher)?;
         if !request.has_words() && !request.has_filters() {
             // There is nothing to take these away from.
             let mut input = request.input;
-            for term in std::mem::take(&mut input.without) {
-                input.ignore(&format!("-{term}"));
+            for (_, typed) in std::mem::take(&mut input.without) {
+                input.ignore(&typed);
             }
             return Ok(Results { page, ignored: input.ignored, ..Results::default() });
         }
@@ -115,7 +120,7 @@ impl Index {
             .into_iter()
             .map(|address| hit(searcher.doc(address)?, &self.fields, &mut marker))
             .collect::<Result<_, _>>()?;
-        Ok(Results { total: counted.total, hits, facets, page, pages, ignored: request.input.ignored })
+        Ok(Results { total: counted.total, hits, facets, page, pages, ignored: request.input.ignored, near })
     }
 }
 

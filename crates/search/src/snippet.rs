@@ -5,7 +5,7 @@ use std::{collections::HashSet, ops::Range};
 use tantivy::tokenizer::TextAnalyzer;
 
 use crate::{
-    analysis::{self, words},
+    analysis::{self, stem, words},
     input::Term,
 };
 
@@ -33,16 +33,13 @@ pub struct Snippet {
 
 impl<'a> Marker<'a> {
     pub fn new(terms: impl Iterator<Item = &'a Term>) -> Self {
-        let mut english = analysis::english();
-        let mut stem =
-            |word: &str| words(&mut english, word).pop().map_or_else(String::new, |(stem, _)| stem);
         let terms = terms
             .map(|term| match term {
                 Term::Word(word) => (term, stem(word)),
                 Term::Phrase { .. } => (term, String::new()),
             })
             .collect();
-        Self { terms, folded: analysis::folded(), english }
+        Self { terms, folded: analysis::folded(), english: analysis::english() }
     }
 
     /// Of a passage; what is said `next` is shown as far as a phrase reaches into it.

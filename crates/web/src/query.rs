@@ -9,8 +9,6 @@ use moothall_search::{Query, Sort};
 
 use crate::failure::{Failure, Result};
 
-/// The longest question that is read, in characters; nobody types more into the box.
-const LONGEST_TEXT: usize = 400;
 /// As many values of one filter are read.
 const MOST_VALUES: usize = 20;
 
@@ -95,27 +93,38 @@ impl Pairs {
     /// # Errors
     /// [`Failure::BadRequest`] names the parameter and how to write it.
     pub fn date(&self, name: &str) -> Result<Option<NaiveDate>> {
-        let Some(text) = self.first(name) else { return Ok(None) };
-        match text.parse() {
-            Ok(date) => Ok(Some(date)),
-            Err(_) => Err(Failure::BadRequest(format!("“{name}” is not a date: write it as 2026-07-23."))),
-        }
+        self.read_date(name).map_err(Failure::BadRequest)
     }
 
-    /// # Errors
-    /// As [`Pairs::date`].
-    pub fn search(&self) -> Result<Query> {
-        Ok(Query {
-            text: self.first("q").unwrap_or_default().chars().take(LONGEST_TEXT).collect(),
+    fn read_date(&self, name: &str) -> Result<Option<NaiveDate>, String> {
+        let read = |text: &str| {
+            text.parse().map_err(|_| format!("“{text}” in “{name}” is not a date: write it as 2026-07-23."))
+        };
+        self.first(name).map(read).transpose()
+    }
+
+    /// The question, and for each part of it that was not understood, and is passed over, why.
+    pub fn search(&self) -> (Query, Vec<String>) {
+        let mut problems = Vec::new();
+        let mut date = |name| {
+            self.read_date(name).unwrap_or_else(|problem| {
+                problems.push(problem);
+                None
+            })
+        };
+        let (from, to) = (date("from"), date("to"));
+        let query = Query {
+            text: self.first("q").unwrap_or_default().to_owned(),
             speaker: self.all("speaker"),
             item: self.all("item"),
             committee: self.all("committee"),
             council: self.all("council"),
-            from: self.date("from")?,
-            to: self.date("to")?,
+            from,
+            to,
             sort: if self.first("sort") == Some("date") { Sort::Date } else { Sort::Relevance },
             page: self.page(),
-        })
+        };
+        (query, problems)
     }
 }
 
@@ -149,8 +158,12 @@ mod tests {
 
     #[test]
     fn a_wrong_date_is_explained() {
-        assert!(matches!(read("/?from=yesterday").unwrap().search(), Err(Failure::BadRequest(_))));
-        assert_eq!(read("/?from=&page=x").unwrap().search().unwrap(), Query { page: 1, ..Query::default() });
+        let pairs = read("/?from=yesterday&to=2026-07-23").unwrap();
+        assert!(matches!(pairs.date("from"), Err(Failure::BadRequest(text)) if text.contains("“yesterday”")));
+        let (query, problems) = pairs.search();
+        assert_eq!((query.to, problems.len()), (pairs.date("to").unwrap(), 1));
+        let nothing = (Query { page: 1, ..Query::default() }, Vec::new());
+        assert_eq!(read("/?from=&page=x").unwrap().search(), nothing);
     }
 
     proptest! {

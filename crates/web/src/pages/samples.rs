@@ -299,7 +299,7 @@ fn answer(hits: Vec<HitView>) -> Answer {
             ],
         }],
         hits,
-        problem: None,
+        told: vec!["Not understood and left out: “from:<soon>”.".to_owned()],
         without_filters: Some("/search?q=bridge".to_owned()),
     }
 }

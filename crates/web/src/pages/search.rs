@@ -8,7 +8,7 @@ use moothall_search::{Facets, Hit, Query, Results};
 use super::html;
 use crate::{
     api::search::url,
-    failure::{Failure, Result},
+    failure::Result,
     query::Pairs,
     state::AppState,
     views::{Paging, Site, When, count},
@@ -53,8 +53,8 @@ pub struct Answer {
     pub hits: Vec<HitView>,
     pub facets: Vec<FacetView>,
     pub paging: Paging,
-    /// What of the question could not be understood, in words.
-    pub problem: Option<String>,
+    /// What of the question was not understood or was taken otherwise, in sentences.
+    pub told: Vec<String>,
     /// The same question without any filter, where there is one.
     pub without_filters: Option<String>,
 }
@@ -165,9 +165,19 @@ fn facets(found: Facets, pairs: &Pairs, many_councils: bool) -> Vec<FacetView> {
 }
 
 impl Answer {
-    fn new(found: Results, pairs: &Pairs, many_councils: bool) -> Self {
-        let problem = (!found.ignored.is_empty())
-            .then(|| format!("This part of the question was not understood: {}", found.ignored.join(" ")));
+    fn new(found: Results, problems: Vec<String>, pairs: &Pairs, many_councils: bool) -> Self {
+        let mut told = problems;
+        let quoted = |words: &[String]| words.iter().map(|word| format!("“{word}”")).collect::<Vec<_>>();
+        if !found.ignored.is_empty() {
+            told.push(format!("Not understood and left out: {}.", quoted(&found.ignored).join(", ")));
+        }
+        for near in found.near {
+            let instead = quoted(&near.found).join(" or ");
+            told.push(format!(
+                "Nobody is recorded as saying “{}”: searched for {instead} instead.",
+                near.typed
+            ));
+        }
         let filtered = pairs.only(&[&FACETS[..], &["from", "to"]].concat()) != Pairs::default();
         Self {
             total: count(found.total, "moment", "moments"),
@@ -176,7 +186,7 @@ impl Answer {
             paging: Paging::new(found.page, found.pages, |page| {
                 pairs.with("page", &page.to_string()).address("/search")
             }),
-            problem,
+            told,
             without_filters: filtered.then(|| pairs.only(&["q", "sort"]).address("/search")),
         }
     }
@@ -185,7 +195,7 @@ impl Answer {
 /// Searches on a thread that may block.
 ///
 /// # Errors
-/// [`Failure::Internal`] where the index cannot be read.
+/// [`crate::failure::Failure::Internal`] where the index cannot be read.
 pub async fn find(state: &AppState, query: Query) -> Result<Results> {
     let index = std::sync::Arc::clone(&state.index);
     Ok(tokio::task::spawn_blocking(move || index.search(&query)).await??)
@@ -194,12 +204,11 @@ pub async fn find(state: &AppState, query: Query) -> Result<Results> {
 pub async fn show(State(state): State<AppState>, pairs: Pairs) -> Result<Html<String>> {
     let site = state.site().await?.at("Search");
     let asked = pairs.without("sort").without("page") != Pairs::default();
-    let answer = match pairs.search() {
-        _ if !asked => None,
-        Ok(query) => Some(Answer::new(find(&state, query).await?, &pairs, site.many_councils)),
-        // The form is shown again with what was typed in it.
-        Err(Failure::BadRequest(problem)) => Some(Answer { problem: Some(problem), ..Answer::default() }),
-        Err(failure) => return Err(failure),
+    let answer = if asked {
+        let (query, problems) = pairs.search();
+        Some(Answer::new(find(&state, query).await?, problems, &pairs, site.many_councils))
+    } else {
+        None
     };
     html(&SearchPage { form: Form::new(&pairs), answer, site })
 }

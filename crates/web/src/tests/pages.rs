@@ -36,7 +36,11 @@ async fn a_search_narrows_down_and_explains_itself() {
     let page = town.page("/search?q=bridge&from=2026-01-01&to=2025-01-01").await;
     assert!(page.contains("Nothing found") && page.contains("/search?q=bridge\""), "{page}");
     let page = town.page("/search?q=roof&from=soon").await;
-    assert!(page.contains("is not a date") && page.contains("value=\"roof\""), "{page}");
+    assert!(page.contains("“soon” in “from” is not a date") && page.contains("<mark>roof</mark>"), "{page}");
+    let page = town.page("/search?q=fotbridge+from:soon+%26").await;
+    assert!(page.contains("Not understood and left out: “from:soon”, “&#38;”."), "{page}");
+    assert!(page.contains("saying “fotbridge”: searched for “footbridge” instead"), "{page}");
+    assert!(page.contains("<mark>footbridge</mark>"), "{page}");
     let page = town.page("/search").await;
     assert!(!page.contains("Nothing found"), "nothing was asked yet");
     for hostile in ["%22", "%3Cscript%3Ealert(1)%3C/script%3E", "((", "AND%20OR", "%00", "-"] {
