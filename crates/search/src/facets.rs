@@ -3,19 +3,19 @@
 //! Values are counted by their ordinals, one array per segment, and become text once at the end: that costs
 //! some nanoseconds a match, so that even the commonest word can be counted in full.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use serde::Serialize;
 use tantivy::{
     DocId, Score, Searcher, SegmentOrdinal, SegmentReader, TantivyError,
     collector::{Collector, SegmentCollector},
-    columnar::{Column, StrColumn},
+    columnar::StrColumn,
     query::Query,
 };
 
 use crate::{
     query::{Narrowed, Request},
-    schema::{DATE, Facet, Fields, LABEL_SEPARATOR},
+    schema::{FACETS, Facet, Fields, LABEL_SEPARATOR},
 };
 
 /// As many values of a facet are told, and all that are chosen.
@@ -46,16 +46,14 @@ pub struct FacetValue {
 /// Counts the facets named.
 #[derive(Clone, Copy)]
 pub struct Counting {
-    pub facets: [bool; 4],
-    pub years: bool,
+    pub facets: [bool; FACETS],
 }
 
 /// By facet from "id, separator, label" to the number of passages.
 #[derive(Default)]
 pub struct Counted {
     pub total: u64,
-    facets: [HashMap<String, u64>; 4],
-    years: HashMap<u64, u64>,
+    facets: [HashMap<String, u64>; FACETS],
 }
 
 impl Counted {
@@ -79,17 +77,6 @@ impl Counted {
         };
         by_id.into_iter().map(value).collect()
     }
-
-    pub fn years(&self) -> Vec<FacetValue> {
-        let mut years: Vec<_> = self.years.iter().collect();
-        years.sort_unstable_by(|a, b| b.cmp(a));
-        years.truncate(MOST_VALUES);
-        let value = |(year, &count): (&u64, &u64)| {
-            let year = format!("{year:04}");
-            FacetValue { id: year.clone(), label: year, count, chosen: None }
-        };
-        years.into_iter().map(value).collect()
-    }
 }
 
 /// The values of a facet, of which everything found by `request` was counted.
@@ -108,9 +95,12 @@ pub fn values(
     } else {
         counted.values(facet)
     };
-    values.sort_unstable_by(|a, b| {
-        b.count.cmp(&a.count).then_with(|| (&a.label, &a.id).cmp(&(&b.label, &b.id)))
-    });
+    match facet {
+        Facet::Year => values.sort_unstable_by(|a, b| b.id.cmp(&a.id)),
+        _ => values.sort_unstable_by(|a, b| {
+            (Reverse(a.count), &a.label, &a.id).cmp(&(Reverse(b.count), &b.label, &b.id))
+        }),
+    }
     let mut place = 0..;
     values.retain(|value| place.next().is_some_and(|place| place < MOST_VALUES) || value.chosen.is_some());
     Ok(values)
@@ -124,9 +114,9 @@ fn offered(
     request: &Request,
     facet: Facet,
 ) -> Result<Vec<FacetValue>, TantivyError> {
-    let mut facets = [false; 4];
+    let mut facets = [false; FACETS];
     facets[facet as usize] = true;
-    let counting = Counting { facets, years: false };
+    let counting = Counting { facets };
     let count = |query: &dyn Query| Ok::<_, TantivyError>(searcher.search(query, &counting)?.values(facet));
     let mut others = count(&request.build(fields, Narrowed::Without(facet)))?;
     let mut chosen = Vec::new();
@@ -151,7 +141,7 @@ impl Collector for Counting {
 
     fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<CountingSegment> {
         let columns = reader.fast_fields();
-        let mut facets: [Option<(StrColumn, Vec<u32>)>; 4] = Default::default();
+        let mut facets: [Option<(StrColumn, Vec<u32>)>; FACETS] = Default::default();
         for facet in Facet::ALL {
             if self.facets[facet as usize] {
                 facets[facet as usize] = columns.str(facet.column())?.map(|column| {
@@ -160,8 +150,7 @@ impl Collector for Counting {
                 });
             }
         }
-        let dates = if self.years { Some(columns.u64(DATE)?) } else { None };
-        Ok(CountingSegment { total: 0, facets, dates, years: HashMap::new() })
+        Ok(CountingSegment { total: 0, facets })
     }
 
     fn requires_scoring(&self) -> bool {
@@ -180,7 +169,6 @@ impl Collector for Counting {
                     segment.into_iter().for_each(|(value, count)| *sum.entry(value).or_default() += count);
                 }
             }
-            segment.years.into_iter().for_each(|(year, count)| *sum.years.entry(year).or_default() += count);
         }
         Ok(sum)
     }
@@ -188,9 +176,7 @@ impl Collector for Counting {
 
 pub struct CountingSegment {
     total: u64,
-    facets: [Option<(StrColumn, Vec<u32>)>; 4],
-    dates: Option<Column<u64>>,
-    years: HashMap<u64, u64>,
+    facets: [Option<(StrColumn, Vec<u32>)>; FACETS],
 }
 
 impl SegmentCollector for CountingSegment {
@@ -204,13 +190,10 @@ impl SegmentCollector for CountingSegment {
                 *count += 1;
             }
         }
-        if let Some(date) = self.dates.as_ref().and_then(|dates| dates.first(doc)) {
-            *self.years.entry(date / 10_000).or_default() += 1;
-        }
     }
 
     fn harvest(self) -> Self::Fruit {
-        let mut counted = Counted { total: self.total, years: self.years, ..Counted::default() };
+        let mut counted = Counted { total: self.total, ..Counted::default() };
         for (values, segment) in counted.facets.iter_mut().zip(self.facets) {
             let Some((column, counts)) = segment else { continue };
             let found = || counts.iter().enumerate().filter(|(_, count)| **count > 0);

@@ -180,6 +180,7 @@ fn strip_key(text: &str) -> Option<(Key, &str)> {
         "item" => Key::Facet(Facet::Item),
         "committee" => Key::Facet(Facet::Committee),
         "council" => Key::Facet(Facet::Council),
+        "year" => Key::Facet(Facet::Year),
         "from" => Key::From,
         "to" => Key::To,
         _ => return None,

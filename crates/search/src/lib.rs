@@ -16,7 +16,7 @@
 //! | `park OR garden` | either |
 //! | `-bench`, `NOT bench` | without |
 //! | `plan*` | words that begin so |
-//! | `speaker:` `item:` `committee:` `council:` | as the form's filters, by id or by name: `speaker:"Ann Lee"` |
+//! | `speaker:` `item:` `committee:` `council:` `year:` | as the form's filters, by id or by name: `speaker:"Ann Lee"` |
 //! | `from:` `to:` | dates: `2026`, `2026-07` or `2026-07-23` |
 //!
 //! Architecture invariant: this crate knows nothing of the store, and never decides what is public: whoever

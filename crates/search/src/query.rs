@@ -15,7 +15,7 @@ use tantivy::{
 use crate::{
     analysis::{folded_words, item_number, said_next, stem},
     input::{Input, Term},
-    schema::{Facet, Fields},
+    schema::{FACETS, Facet, Fields},
     writer::date_number,
 };
 
@@ -39,6 +39,8 @@ pub struct Query {
     pub committee: Vec<String>,
     /// As `committee`.
     pub council: Vec<String>,
+    /// Local years ("2026").
+    pub year: Vec<String>,
     /// First local date.
     pub from: Option<NaiveDate>,
     /// Last local date.
@@ -60,7 +62,7 @@ pub enum Sort {
 #[derive(Debug)]
 pub struct Request {
     pub input: Input,
-    choices: [Vec<Choice>; 4],
+    choices: [Vec<Choice>; FACETS],
     from: Option<NaiveDate>,
     to: Option<NaiveDate>,
 }
@@ -97,12 +99,13 @@ impl Request {
             (Facet::Item, &query.item),
             (Facet::Committee, &query.committee),
             (Facet::Council, &query.council),
+            (Facet::Year, &query.year),
         ];
         let form =
             form.into_iter().flat_map(|(facet, values)| values.iter().map(move |value| (facet, value)));
         let form = form.map(|(facet, value)| (facet, value.trim().to_owned()));
         let typed = std::mem::take(&mut input.choices);
-        let mut choices: [Vec<Choice>; 4] = Default::default();
+        let mut choices: [Vec<Choice>; FACETS] = Default::default();
         for (facet, value) in form.filter(|(_, value)| !value.is_empty()).chain(typed) {
             let choices = &mut choices[facet as usize];
             if choices.iter().all(|choice| choice.value != value) {

@@ -101,7 +101,7 @@ impl Index {
         }
         let built = request.build(&self.fields, Narrowed::Fully);
 
-        let counting = Counting { facets: Facet::ALL.map(|facet| !request.chooses(facet)), years: true };
+        let counting = Counting { facets: Facet::ALL.map(|facet| !request.chooses(facet)) };
         let counted = searcher.search(&built, &counting)?;
         let values = |facet| facets::values(&searcher, &self.fields, &request, &counted, facet);
         let facets = Facets {
@@ -109,7 +109,7 @@ impl Index {
             item: values(Facet::Item)?,
             committee: values(Facet::Committee)?,
             council: values(Facet::Council)?,
-            year: counted.years(),
+            year: values(Facet::Year)?,
         };
 
         let pages = usize::try_from(counted.total).unwrap_or(usize::MAX).div_ceil(PAGE_SIZE).min(MOST_PAGES);

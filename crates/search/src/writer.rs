@@ -185,6 +185,8 @@ fn document(
     };
     facet(Facet::Committee, &docs.committee.slug, &docs.committee.name, &docs.committee.name);
     facet(Facet::Council, &docs.council.slug, &docs.council.name, &docs.council.name);
+    let year = docs.start.format("%Y").to_string();
+    facet(Facet::Year, &year, &year, &year);
     if let Some(speaker) = passage.speaker {
         facet(Facet::Speaker, &speaker.id, &speaker.name, &speaker.name);
     }

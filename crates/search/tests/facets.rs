@@ -63,6 +63,28 @@ fn a_chosen_facet_still_offers_its_other_values() {
         [("Andrea Jenkins", 3), ("Bob Smith", 1), ("Zoë Ŵilliams", 1)]
     );
     assert_eq!(counts(&results.facets.committee), [("Full Council", 1)]);
+    let narrowed = |year: &[&str], speaker: &[&str]| {
+        let text = "road OR parks OR bypass".to_owned();
+        let query = Query { text, year: strings(year), speaker: strings(speaker), ..Query::default() };
+        filled.index.search(&query).unwrap()
+    };
+    for (year, speaker, total, years, speakers) in [
+        // Within a facet "or", across "and"; a facet's own choice does not narrow its counts, the others' do.
+        (&["2026"][..], &[][..], 2, [2, 3], &[1, 1][..]),
+        (&["2026", "2025"], &[], 5, [2, 3], &[3, 1, 1]),
+        (&["2025"], &["p-andrea-jenkins", "p-bob-smith"], 3, [1, 3], &[2, 1]),
+        (&["2026"], &["p-andrea-jenkins", "p-bob-smith"], 1, [1, 3], &[1, 1, 0]),
+    ] {
+        let results = narrowed(year, speaker);
+        let of = |values: &[FacetValue]| values.iter().map(|value| value.count).collect::<Vec<_>>();
+        let found = (results.total, of(&results.facets.year), of(&results.facets.speaker));
+        assert_eq!(
+            found,
+            (total, years.to_vec(), speakers.to_vec()),
+            "{year:?} {speaker:?}: {:?}",
+            results.facets
+        );
+    }
 }
 
 #[test]

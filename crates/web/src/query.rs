@@ -70,10 +70,6 @@ impl Pairs {
         pairs
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &(String, String)> {
-        self.0.iter()
-    }
-
     /// `/search?q=a+b`, or only the path where there is nothing to ask.
     pub fn address(&self, path: &str) -> String {
         if self.0.is_empty() {
@@ -119,6 +115,7 @@ impl Pairs {
             item: self.all("item"),
             committee: self.all("committee"),
             council: self.all("council"),
+            year: self.all("year"),
             from,
             to,
             sort: if self.first("sort") == Some("date") { Sort::Date } else { Sort::Relevance },

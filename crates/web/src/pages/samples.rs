@@ -283,35 +283,27 @@ fn answer(hits: Vec<HitView>) -> Answer {
         paging: Paging::new(1, 2, |page| format!("/search?q=bridge&page={page}")),
         facets: vec![FacetView {
             title: "Speaker",
-            values: vec![
-                FacetValue {
-                    label: "Ngozi Okafor".to_owned(),
+            name: "speaker",
+            values: [("Ngozi Okafor", true, false), ("Tom Ellery", true, true), ("Ann <Lee>", false, false)]
+                .map(|(label, chosen, in_box)| FacetValue {
+                    label: label.to_owned(),
                     count: 3,
-                    href: Some("/search?q=bridge".to_owned()),
-                    chosen: true,
-                },
-                FacetValue {
-                    label: "Tom Ellery".to_owned(),
-                    count: 1,
-                    href: Some("/search?q=bridge&speaker=2".to_owned()),
-                    chosen: false,
-                },
-            ],
+                    value: "an \"id\"".to_owned(),
+                    chosen,
+                    in_box,
+                })
+                .into(),
         }],
         hits,
         told: vec!["Not understood and left out: “from:<soon>”.".to_owned()],
+        chosen: vec![Link { text: "Ngozi Okafor".to_owned(), href: "/search?q=bridge".to_owned() }],
         without_filters: Some("/search?q=bridge".to_owned()),
     }
 }
 
 #[test]
 fn search() {
-    let form = Form {
-        q: "bridge \"<b>".to_owned(),
-        from: "2026-01-01".to_owned(),
-        kept: vec![("speaker".to_owned(), "1".to_owned())],
-        ..Form::default()
-    };
+    let form = Form { q: "bridge \"<b>".to_owned(), from: "2026-01-01".to_owned(), ..Form::default() };
     let hit = HitView {
         href: "/meetings/planning-2026-07-23?t=62.400#c-1".to_owned(),
         clock: "1:02".to_owned(),

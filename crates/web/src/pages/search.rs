@@ -11,11 +11,11 @@ use crate::{
     failure::Result,
     query::Pairs,
     state::AppState,
-    views::{Paging, Site, When, count},
+    views::{Link, Paging, Site, When, count},
 };
 
-/// Filters that are chosen by links.
-const FACETS: [&str; 4] = ["speaker", "item", "committee", "council"];
+/// What can be chosen from a list, several of each.
+const FACETS: [&str; 5] = ["speaker", "item", "committee", "council", "year"];
 
 #[derive(Debug, Template)]
 #[template(path = "search.html")]
@@ -42,8 +42,6 @@ pub struct Form {
     pub to: String,
     /// Whether results come newest first instead of best first.
     pub newest_first: bool,
-    /// Filters chosen by links, carried along by the form: name and value.
-    pub kept: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -55,6 +53,8 @@ pub struct Answer {
     pub paging: Paging,
     /// What of the question was not understood or was taken otherwise, in sentences.
     pub told: Vec<String>,
+    /// What narrows the question, each with the address of the question without it.
+    pub chosen: Vec<Link>,
     /// The same question without any filter, where there is one.
     pub without_filters: Option<String>,
 }
@@ -76,6 +76,8 @@ pub struct HitView {
 #[derive(Debug, Clone)]
 pub struct FacetView {
     pub title: &'static str,
+    /// The parameter by which it is asked for.
+    pub name: &'static str,
     pub values: Vec<FacetValue>,
 }
 
@@ -83,21 +85,17 @@ pub struct FacetView {
 pub struct FacetValue {
     pub label: String,
     pub count: u64,
-    /// The same question with this filter, or without it where it is chosen; none where the box chooses it.
-    pub href: Option<String>,
+    /// What is asked for; where it is chosen, by what it was chosen.
+    pub value: String,
     pub chosen: bool,
+    /// Whether the search box chooses it, where alone that can be taken back.
+    pub in_box: bool,
 }
 
 impl Form {
     fn new(pairs: &Pairs) -> Self {
         let text = |name| pairs.first(name).unwrap_or_default().to_owned();
-        Self {
-            q: text("q"),
-            from: text("from"),
-            to: text("to"),
-            newest_first: pairs.has("sort", "date"),
-            kept: pairs.only(&FACETS).iter().cloned().collect(),
-        }
+        Self { q: text("q"), from: text("from"), to: text("to"), newest_first: pairs.has("sort", "date") }
     }
 }
 
@@ -121,51 +119,47 @@ impl HitView {
 }
 
 /// Only what there is to choose from; a choice already made can always be taken back.
-fn facets(found: Facets, pairs: &Pairs, many_councils: bool) -> Vec<FacetView> {
-    let pairs = pairs.without("page");
-    let view = |title, name: &'static str, values: Vec<moothall_search::FacetValue>| FacetView {
-        title,
-        values: values
-            .into_iter()
-            .map(|value| {
-                let asked = match &value.chosen {
-                    None => Some(pairs.toggled(name, &value.id)),
-                    Some(given) => pairs.has(name, given).then(|| pairs.toggled(name, given)),
-                };
-                FacetValue {
-                    href: asked.map(|asked| asked.address("/search")),
-                    chosen: value.chosen.is_some(),
-                    label: value.label,
-                    count: value.count,
-                }
-            })
-            .collect(),
+fn facets(found: Facets, pairs: &Pairs) -> Vec<FacetView> {
+    let view = |title, name: &'static str, values: Vec<moothall_search::FacetValue>| {
+        let values = values.into_iter().map(|value| FacetValue {
+            chosen: value.chosen.is_some(),
+            in_box: value.chosen.as_ref().is_some_and(|given| !pairs.has(name, given)),
+            value: value.chosen.unwrap_or(value.id),
+            label: value.label,
+            count: value.count,
+        });
+        FacetView { title, name, values: values.collect() }
     };
-    let years = found.year.into_iter().map(|year| {
-        let (from, to) = (format!("{}-01-01", year.id), format!("{}-12-31", year.id));
-        let chosen = pairs.has("from", &from) && pairs.has("to", &to);
-        let asked = if chosen {
-            pairs.without("from").without("to")
-        } else {
-            pairs.with("from", &from).with("to", &to)
-        };
-        FacetValue { href: Some(asked.address("/search")), label: year.label, count: year.count, chosen }
-    });
     let mut views = vec![
         view("Speaker", "speaker", found.speaker),
         view("Agenda item", "item", found.item),
         view("Committee", "committee", found.committee),
-        FacetView { title: "Year", values: years.collect() },
+        view("Year", "year", found.year),
+        view("Council", "council", found.council),
     ];
-    if many_councils {
-        views.push(view("Council", "council", found.council));
-    }
     views.retain(|facet| facet.values.len() > 1 || facet.values.iter().any(|value| value.chosen));
     views
 }
 
+/// What narrows the question but for its words.
+fn chosen(facets: &[FacetView], query: &Query, pairs: &Pairs) -> Vec<Link> {
+    let pairs = pairs.without("page");
+    let values = facets.iter().flat_map(|facet| facet.values.iter().map(move |value| (facet.name, value)));
+    let values = values.filter(|(_, value)| value.chosen && !value.in_box);
+    let values = values.map(|(name, value)| Link {
+        text: value.label.clone(),
+        href: pairs.toggled(name, &value.value).address("/search"),
+    });
+    let dates = [("From", "from", query.from), ("To", "to", query.to)].into_iter();
+    let dates = dates.filter_map(|(word, name, date)| {
+        let text = format!("{word} {}", date?.format("%-d %B %Y"));
+        Some(Link { text, href: pairs.without(name).address("/search") })
+    });
+    values.chain(dates).collect()
+}
+
 impl Answer {
-    fn new(found: Results, problems: Vec<String>, pairs: &Pairs, many_councils: bool) -> Self {
+    fn new(found: Results, query: &Query, problems: Vec<String>, pairs: &Pairs) -> Self {
         let mut told = problems;
         let quoted = |words: &[String]| words.iter().map(|word| format!("“{word}”")).collect::<Vec<_>>();
         if !found.ignored.is_empty() {
@@ -179,10 +173,12 @@ impl Answer {
             ));
         }
         let filtered = pairs.only(&[&FACETS[..], &["from", "to"]].concat()) != Pairs::default();
+        let facets = facets(found.facets, pairs);
         Self {
             total: count(found.total, "moment", "moments"),
             hits: found.hits.into_iter().map(HitView::new).collect(),
-            facets: facets(found.facets, pairs, many_councils),
+            chosen: chosen(&facets, query, pairs),
+            facets,
             paging: Paging::new(found.page, found.pages, |page| {
                 pairs.with("page", &page.to_string()).address("/search")
             }),
@@ -206,7 +202,7 @@ pub async fn show(State(state): State<AppState>, pairs: Pairs) -> Result<Html<St
     let asked = pairs.without("sort").without("page") != Pairs::default();
     let answer = if asked {
         let (query, problems) = pairs.search();
-        Some(Answer::new(find(&state, query).await?, problems, &pairs, site.many_councils))
+        Some(Answer::new(find(&state, query.clone()).await?, &query, problems, &pairs))
     } else {
         None
     };

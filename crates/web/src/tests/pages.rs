@@ -50,15 +50,36 @@ async fn a_search_narrows_down_and_explains_itself() {
 }
 
 #[tokio::test]
-async fn what_was_chosen_by_number_or_name_is_shown_as_chosen_and_can_be_taken_back() {
+async fn what_was_chosen_by_number_or_name_is_ticked_and_can_be_taken_back() {
     let town = Town::build().await;
-    for choice in ["item=6a", "speaker=okafor", "committee=Planning+Committee"] {
-        let page = town.page(&format!("/search?q=footbridge&{choice}")).await;
-        let chosen = "<a class=\"govuk-link\" href=\"/search?q=footbridge\" aria-current=\"true\">";
-        assert_eq!(page.matches(chosen).count(), 1, "{choice}: {page}");
+    for (name, value) in
+        [("item", "6a"), ("speaker", "okafor"), ("committee", "Planning Committee"), ("year", "2026")]
+    {
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+        let page = town.page(&format!("/search?q=footbridge&{query}&page=1")).await;
+        let ticked = format!("name=\"{name}\" value=\"{value}\" form=\"search\" checked>");
+        assert_eq!(page.matches(&ticked).count(), 1, "{value}: {page}");
+        assert_eq!(page.matches(" checked").count(), 1, "{value}: {page}");
+        assert!(
+            page.contains("<a class=\"mh-chosen__link\" href=\"/search?q=footbridge\">"),
+            "{value}: {page}"
+        );
     }
+    // What is typed in the box is taken back there: the form does not send it twice.
     let page = town.page("/search?q=footbridge+item:6a").await;
-    assert!(page.contains("✓ 6a Footbridge over the mill race</strong> (in the search box)"), "{page}");
+    let ticked = "name=\"item\" value=\"6a\" form=\"search\" checked disabled>";
+    assert!(page.contains(ticked) && !page.contains("mh-chosen__link"), "{page}");
+}
+
+#[tokio::test]
+async fn a_choice_stays_where_nothing_of_it_is_found() {
+    let town = Town::build().await;
+    let page = town.page("/search?q=roof&item=6a&item=7&from=2026-01-01").await;
+    assert_eq!(page.matches("form=\"search\" checked>").count(), 2, "{page}");
+    assert!(page.contains("6a Footbridge over the mill race"), "{page}");
+    for without in ["q=roof&#38;item=7&#38;from=2026-01-01", "q=roof&#38;item=6a&#38;item=7", "q=roof"] {
+        assert!(page.contains(&format!("href=\"/search?{without}\"")), "{without}: {page}");
+    }
 }
 
 #[tokio::test]
