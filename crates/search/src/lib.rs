@@ -39,6 +39,6 @@ pub use document::{CaptionDoc, Item, MeetingDocs, Named, Speaker};
 pub use facets::{FacetValue, Facets};
 pub use index::{Index, OpenError, Opened, Reason};
 pub use near::Near;
-pub use query::{MOST_PAGES, PAGE_SIZE, Query, Sort};
+pub use query::{MOST_HITS, MOST_PAGES, PAGE_SIZE, Query, Sort};
 pub use search::{Hit, HitMeeting, Results, SearchError};
 pub use writer::WriteError;

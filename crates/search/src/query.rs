@@ -23,6 +23,8 @@ use crate::{
 pub const PAGE_SIZE: usize = 20;
 /// Nobody leafs further; it bounds what a page costs.
 pub const MOST_PAGES: usize = 50;
+/// As many are taken away at once: those of all pages.
+pub const MOST_HITS: usize = PAGE_SIZE * MOST_PAGES;
 /// How many words of the index one `pre*` at the end of a phrase stands for.
 const MOST_EXPANSIONS: u32 = 200;
 

@@ -9,7 +9,7 @@ use tantivy::schema::{
 
 use crate::analysis::{ENGLISH, FOLDED};
 
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Parts id from label in the values of facets; no id holds this character.
 pub const LABEL_SEPARATOR: char = '\u{1f}';

@@ -1,6 +1,6 @@
 //! Searching: from a query to a page of results.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, ops::Range};
 
 use moothall_core::{CaptionId, MediaTime, MeetingId};
 use serde::{Deserialize, Serialize, Serializer};
@@ -15,7 +15,7 @@ use crate::{
     index::Index,
     input,
     near::{self, Near},
-    query::{MOST_PAGES, Narrowed, PAGE_SIZE, Query, Request, Sort},
+    query::{MOST_HITS, MOST_PAGES, Narrowed, PAGE_SIZE, Query, Request, Sort},
     schema::{Facet, Fields, MEETING_ORDER, START_MS, START_S},
     snippet::Marker,
     writer::Stored,
@@ -71,6 +71,8 @@ pub struct HitMeeting {
     pub title: String,
     /// Its name.
     pub committee: String,
+    /// Its name.
+    pub council: String,
     /// RFC 3339 with the council's offset.
     pub start: String,
 }
@@ -86,6 +88,20 @@ impl Index {
     /// # Errors
     /// Only where the index cannot be read.
     pub fn search(&self, query: &Query) -> Result<Results, SearchError> {
+        let first = (query.page.max(1) - 1).saturating_mul(PAGE_SIZE).min(MOST_HITS);
+        self.answer(query, first..(first + PAGE_SIZE).min(MOST_HITS))
+    }
+
+    /// The hits of all pages at once, at most [`MOST_HITS`].
+    ///
+    /// # Errors
+    /// As [`Index::search`].
+    pub fn search_all(&self, query: &Query) -> Result<Vec<Hit>, SearchError> {
+        Ok(self.answer(query, 0..MOST_HITS)?.hits)
+    }
+
+    /// With the hits from one place to another of the order.
+    fn answer(&self, query: &Query, places: Range<usize>) -> Result<Results, SearchError> {
         let page = query.page.max(1);
         let searcher = self.reader.searcher();
         let mut input = input::read(&query.text);
@@ -112,9 +128,11 @@ impl Index {
             year: values(Facet::Year)?,
         };
 
-        let pages = usize::try_from(counted.total).unwrap_or(usize::MAX).div_ceil(PAGE_SIZE).min(MOST_PAGES);
+        let total = usize::try_from(counted.total).unwrap_or(usize::MAX);
+        let pages = total.div_ceil(PAGE_SIZE).min(MOST_PAGES);
+        let places = places.start..places.end.min(total);
         let sort = if request.has_words() { query.sort } else { Sort::Date };
-        let found = if page <= pages { top(&searcher, &built, sort, page)? } else { Vec::new() };
+        let found = if places.is_empty() { Vec::new() } else { top(&searcher, &built, sort, places)? };
         let mut marker = Marker::new(request.input.groups.iter().flatten());
         let hits = found
             .into_iter()
@@ -128,9 +146,9 @@ fn top(
     searcher: &Searcher,
     query: &dyn IndexQuery,
     sort: Sort,
-    page: usize,
+    places: Range<usize>,
 ) -> Result<Vec<DocAddress>, TantivyError> {
-    let top = TopDocs::with_limit(PAGE_SIZE).and_offset((page - 1) * PAGE_SIZE);
+    let top = TopDocs::with_limit(places.len()).and_offset(places.start);
     Ok(match sort {
         Sort::Relevance => {
             searcher.search(query, &top.order_by_score())?.into_iter().map(|(_, address)| address).collect()

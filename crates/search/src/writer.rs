@@ -206,6 +206,7 @@ fn document(
             slug: docs.slug.clone(),
             title: docs.title.clone(),
             committee: docs.committee.name.clone(),
+            council: docs.council.name.clone(),
             start: docs.start.to_rfc3339(),
         },
         speaker: passage.speaker.cloned(),

@@ -19,6 +19,7 @@ fn a_hit_shows_all_that_a_page_needs() {
     assert_eq!(hit.meeting.id, docs.id);
     assert_eq!(hit.meeting.slug, "planning-2026-07-23");
     assert_eq!(hit.meeting.committee, "Planning Committee");
+    assert_eq!(hit.meeting.council, "Sallowby Town Council");
     assert_eq!(hit.meeting.start, "2026-07-23T17:30:00-05:00");
     assert_eq!(hit.speaker.as_ref().unwrap().name, "Andrea Jenkins");
     assert_eq!(hit.item.as_ref().unwrap().number, "7(a)");
@@ -212,6 +213,9 @@ fn pages_follow_each_other_without_gap_or_repetition() {
     assert_eq!(all, (1..=45).map(|number| number * 2_000).collect::<Vec<_>>());
     assert_eq!((page(1).pages, page(1).hits.len(), page(3).hits.len()), (3, PAGE_SIZE, 5));
     assert_eq!(page(0).hits, page(1).hits);
+    let query = Query { text: "agree".to_owned(), sort: Sort::Date, page: 2, ..Query::default() };
+    let at_once: Vec<_> = filled.index.search_all(&query).unwrap().iter().map(|hit| hit.t.ms()).collect();
+    assert_eq!(at_once, all);
     for beyond in [4, MOST_PAGES + 1, 10_000, usize::MAX] {
         let results = page(beyond);
         assert_eq!((results.total, results.page, results.hits.len()), (45, beyond, 0));

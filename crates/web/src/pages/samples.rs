@@ -11,7 +11,7 @@ use super::{
     meeting::{ItemView, MeetingHead, MeetingPage, Player, Span},
     meetings::{Choice, MeetingsPage, by_month},
     person::{MembershipView, PersonPage},
-    search::{Answer, FacetValue, FacetView, Form, HitView, SearchPage},
+    search::{Answer, FacetValue, FacetView, Form, FoundMeeting, HitView, SearchPage},
     transcript::{CaptionView, ItemHeading, TranscriptPage, TurnView},
 };
 use crate::{
@@ -277,9 +277,11 @@ fn person() {
     insta::assert_snapshot!(render("person", &page));
 }
 
-fn answer(hits: Vec<HitView>) -> Answer {
+fn answer(meetings: Vec<FoundMeeting>) -> Answer {
     Answer {
-        total: crate::views::count(hits.len() as u64, "moment", "moments"),
+        total: crate::views::count(meetings.len() as u64, "moment", "moments"),
+        files: vec![Link { text: "Table (CSV)".to_owned(), href: "/search.csv?q=bridge".to_owned() }],
+        cut_off: true,
         paging: Paging::new(1, 2, |page| format!("/search?q=bridge&page={page}")),
         facets: vec![FacetView {
             title: "Speaker",
@@ -294,7 +296,7 @@ fn answer(hits: Vec<HitView>) -> Answer {
                 })
                 .into(),
         }],
-        hits,
+        meetings,
         told: vec!["Not understood and left out: “from:<soon>”.".to_owned()],
         chosen: vec![Link { text: "Ngozi Okafor".to_owned(), href: "/search?q=bridge".to_owned() }],
         without_filters: Some("/search?q=bridge".to_owned()),
@@ -310,12 +312,16 @@ fn search() {
         snippet: "We come to the foot<mark>bridge</mark> over the mill race".to_owned(),
         speaker: Some("Councillor Ngozi Okafor".to_owned()),
         item: Some("6a. Footbridge over the mill race".to_owned()),
-        meeting: "Planning Committee: July meeting".to_owned(),
+    };
+    let meeting = FoundMeeting {
+        href: "/meetings/planning-2026-07-23".to_owned(),
+        title: "Planning Committee: July meeting".to_owned(),
         committee: "Planning Committee".to_owned(),
         when: Some(when("2026-07-23T18:30:00+01:00")),
+        hits: vec![hit],
     };
     let page = |answer| SearchPage { site: site("Search"), form: form.clone(), answer };
-    insta::assert_snapshot!("search", render("search", &page(Some(answer(vec![hit])))));
+    insta::assert_snapshot!("search", render("search", &page(Some(answer(vec![meeting])))));
     insta::assert_snapshot!("search_that_finds_nothing", render("search-none", &page(Some(answer(vec![])))));
     insta::assert_snapshot!(
         "search_before_any_question",

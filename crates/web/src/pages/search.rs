@@ -3,7 +3,7 @@
 use askama::Template;
 
 use axum::{extract::State, response::Html};
-use moothall_search::{Facets, Hit, Query, Results};
+use moothall_search::{Facets, Hit, MOST_HITS, Query, Results};
 
 use super::html;
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     failure::Result,
     query::Pairs,
     state::AppState,
+    take_away,
     views::{Link, Paging, Site, When, count},
 };
 
@@ -48,7 +49,12 @@ pub struct Form {
 pub struct Answer {
     /// `12 moments`.
     pub total: String,
-    pub hits: Vec<HitView>,
+    /// In the order of the best, or latest, moment of each.
+    pub meetings: Vec<FoundMeeting>,
+    /// The same question's results as files.
+    pub files: Vec<Link>,
+    /// Whether there are more results than are told.
+    pub cut_off: bool,
     pub facets: Vec<FacetView>,
     pub paging: Paging,
     /// What of the question was not understood or was taken otherwise, in sentences.
@@ -57,6 +63,16 @@ pub struct Answer {
     pub chosen: Vec<Link>,
     /// The same question without any filter, where there is one.
     pub without_filters: Option<String>,
+}
+
+/// What was found in one meeting, of a page of results.
+#[derive(Debug, Clone)]
+pub struct FoundMeeting {
+    pub href: String,
+    pub title: String,
+    pub committee: String,
+    pub when: Option<When>,
+    pub hits: Vec<HitView>,
 }
 
 #[derive(Debug, Clone)]
@@ -68,9 +84,6 @@ pub struct HitView {
     pub snippet: String,
     pub speaker: Option<String>,
     pub item: Option<String>,
-    pub meeting: String,
-    pub committee: String,
-    pub when: Option<When>,
 }
 
 #[derive(Debug, Clone)]
@@ -111,11 +124,27 @@ impl HitView {
             snippet: hit.snippet,
             speaker: hit.speaker.map(|speaker| speaker.name),
             item,
-            meeting: hit.meeting.title,
-            committee: hit.meeting.committee,
-            when: hit.meeting.start.parse().ok().map(When),
         }
     }
+}
+
+fn by_meeting(hits: Vec<Hit>) -> Vec<FoundMeeting> {
+    let mut meetings: Vec<FoundMeeting> = Vec::new();
+    for hit in hits {
+        let href = format!("/meetings/{}", hit.meeting.slug);
+        let place = meetings.iter().position(|meeting| meeting.href == href).unwrap_or_else(|| {
+            meetings.push(FoundMeeting {
+                href,
+                title: hit.meeting.title.clone(),
+                committee: hit.meeting.committee.clone(),
+                when: hit.meeting.start.parse().ok().map(When),
+                hits: Vec::new(),
+            });
+            meetings.len() - 1
+        });
+        meetings[place].hits.push(HitView::new(hit));
+    }
+    meetings
 }
 
 /// Only what there is to choose from; a choice already made can always be taken back.
@@ -174,9 +203,15 @@ impl Answer {
         }
         let filtered = pairs.only(&[&FACETS[..], &["from", "to"]].concat()) != Pairs::default();
         let facets = facets(found.facets, pairs);
+        let file = |form: take_away::Form| Link {
+            text: form.name().to_owned(),
+            href: pairs.without("page").address(form.path()),
+        };
         Self {
             total: count(found.total, "moment", "moments"),
-            hits: found.hits.into_iter().map(HitView::new).collect(),
+            meetings: by_meeting(found.hits),
+            files: take_away::Form::ALL.into_iter().map(file).collect(),
+            cut_off: found.total > MOST_HITS as u64,
             chosen: chosen(&facets, query, pairs),
             facets,
             paging: Paging::new(found.page, found.pages, |page| {

@@ -72,6 +72,17 @@ async fn what_was_chosen_by_number_or_name_is_ticked_and_can_be_taken_back() {
 }
 
 #[tokio::test]
+async fn results_stand_under_their_meeting() {
+    let town = Town::build().await;
+    for sort in ["", "&sort=date"] {
+        let page = town.page(&format!("/search?q=the{sort}")).await;
+        assert_eq!(page.matches("mh-result__link").count(), 3, "{page}");
+        assert_eq!(page.matches("<article").count(), 1, "{page}");
+        assert!(page.contains("/search.csv?q=the") && page.contains("All of these, each"), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_choice_stays_where_nothing_of_it_is_found() {
     let town = Town::build().await;
     let page = town.page("/search?q=roof&item=6a&item=7&from=2026-01-01").await;
