@@ -2,13 +2,14 @@
 //!
 //! A word is a run of letters and digits. Apostrophes and combining accents inside it vanish, so that
 //! "mayor's" is `mayors` and a decomposed "café" is `cafe`. Everything else parts words, so that the planning
-//! reference `24/01150/FULL` is three words in a row: typed whole or in part it is found as a phrase.
+//! reference `24/01150/FULL` is three words in a row: typed whole or in part it is found as a phrase. Only the
+//! letters of an initialism are one word with and without their stops: "N.H.S." is `nhs`.
 
 use std::{ops::Range, str::CharIndices};
 
 use tantivy::tokenizer::{
-    AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, Stemmer, TextAnalyzer, Token, TokenStream,
-    Tokenizer, TokenizerManager,
+    AsciiFoldingFilter, Language, LowerCaser, PreTokenizedString, RemoveLongFilter, Stemmer, TextAnalyzer,
+    Token, TokenStream, Tokenizer, TokenizerManager,
 };
 
 /// Case and diacritics folded; what quoted phrases, prefixes and names are compared by.
@@ -52,9 +53,41 @@ pub fn words(analyzer: &mut TextAnalyzer, text: &str) -> Vec<(String, Range<usiz
     words
 }
 
+/// What the forms of a folded word have in common.
+pub fn stem(word: &str) -> String {
+    words(&mut english(), word).pop().map_or_else(String::new, |(stem, _)| stem)
+}
+
 /// The folded words of a text.
 pub fn folded_words(text: &str) -> Vec<String> {
     words(&mut folded(), text).into_iter().map(|(word, _)| word).collect()
+}
+
+/// How a word of what is said after a passage is kept with it: by itself it finds nothing there, but a phrase
+/// may end with it. No word holds the sign.
+pub fn said_next(word: &str) -> String {
+    format!("+{word}")
+}
+
+/// Whether it is such a word.
+pub fn is_said_next(word: &str) -> bool {
+    word.starts_with('+')
+}
+
+/// The words of a passage and of what is said next, in a row.
+pub fn in_a_row(text: &str, next: &str) -> PreTokenizedString {
+    let mut tokens: Vec<Token> = Vec::new();
+    let mut folded = folded();
+    folded.token_stream(text).process(&mut |token| tokens.push(token.clone()));
+    let after = tokens.last().map_or(0, |last| last.position + 1);
+    folded.token_stream(next).process(&mut |token| {
+        tokens.push(Token {
+            text: said_next(&token.text),
+            position: after + token.position,
+            ..token.clone()
+        });
+    });
+    PreTokenizedString { text: String::new(), tokens }
 }
 
 /// An item's number however it is printed: "7a", "7(a)" and "7 A." are one, "1.1" and "11" are not.
@@ -102,8 +135,16 @@ impl TokenStream for WordStream<'_> {
         else {
             return false;
         };
-        self.token.text.push(first);
         self.token.offset_from = start;
+        if let Some((letters, end)) = initialism(&self.text[start..]) {
+            self.token.text = letters;
+            self.token.offset_to = start + end;
+            while self.chars.clone().next().is_some_and(|(offset, _)| offset < start + end) {
+                self.chars.next();
+            }
+            return true;
+        }
+        self.token.text.push(first);
         self.token.offset_to = start + first.len_utf8();
         while let Some((offset, character)) = self.chars.clone().next() {
             if character.is_alphanumeric() {
@@ -124,6 +165,24 @@ impl TokenStream for WordStream<'_> {
     fn token_mut(&mut self) -> &mut Token {
         self.token
     }
+}
+
+/// The letters of an initialism that a text begins with, and the bytes from the first to the last of them.
+fn initialism(text: &str) -> Option<(String, usize)> {
+    let mut letters = String::new();
+    let mut end = 0;
+    let mut rest = Some(text);
+    while let Some(letter) = rest.and_then(|rest| rest.chars().next()).filter(|letter| letter.is_alphabetic())
+    {
+        let after = &text[end + usize::from(end > 0) + letter.len_utf8()..];
+        if after.starts_with(|next: char| next.is_alphanumeric() || is_combining(next)) {
+            break;
+        }
+        letters.push(letter);
+        end = text.len() - after.len();
+        rest = after.strip_prefix('.');
+    }
+    (letters.chars().count() > 1).then_some((letters, end))
 }
 
 impl WordStream<'_> {
@@ -150,6 +209,22 @@ mod tests {
         );
         assert_eq!(folded_words("Tŷ Gŵyr, cafe\u{301}s ‘quoted’ 5'"), ["ty", "gwyr", "cafes", "quoted", "5"]);
         assert_eq!(folded_words(&"x".repeat(500)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_initialism_is_one_word_with_and_without_stops() {
+        for (text, expected) in [
+            ("the N.H.S. and the NHS", &["the", "nhs", "and", "the", "nhs"][..]),
+            ("S.E.N.D", &["send"]),
+            ("J.R.Smith, J. Smith", &["jr", "smith", "j", "smith"]),
+            ("plan B. A plan", &["plan", "b", "a", "plan"]),
+            ("e.g.É.U. 7.a.b", &["egeu", "7", "ab"]),
+            ("é.e\u{301}", &["e", "e"]),
+            ("a.", &["a"]),
+        ] {
+            assert_eq!(folded_words(text), expected, "{text}");
+        }
+        assert_eq!(words(&mut folded(), "the N.H.S. is")[1], ("nhs".to_owned(), 4..9));
     }
 
     #[test]

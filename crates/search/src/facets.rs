@@ -3,18 +3,22 @@
 //! Values are counted by their ordinals, one array per segment, and become text once at the end: that costs
 //! some nanoseconds a match, so that even the commonest word can be counted in full.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use serde::Serialize;
 use tantivy::{
-    DocId, Score, SegmentOrdinal, SegmentReader,
+    DocId, Score, Searcher, SegmentOrdinal, SegmentReader, TantivyError,
     collector::{Collector, SegmentCollector},
-    columnar::{Column, StrColumn},
+    columnar::StrColumn,
+    query::Query,
 };
 
-use crate::schema::{DATE, Facet, LABEL_SEPARATOR};
+use crate::{
+    query::{Narrowed, Request},
+    schema::{FACETS, Facet, Fields, LABEL_SEPARATOR},
+};
 
-/// As many values of a facet are told.
+/// As many values of a facet are told, and all that are chosen.
 const MOST_VALUES: usize = 20;
 
 /// The commonest values first; years latest first.
@@ -34,25 +38,27 @@ pub struct FacetValue {
     pub label: String,
     /// Matches if only this value were chosen in its facet.
     pub count: u64,
+    /// Where it is chosen, what it was chosen by: id, number or words of the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<String>,
 }
 
 /// Counts the facets named.
 #[derive(Clone, Copy)]
 pub struct Counting {
-    pub facets: [bool; 4],
-    pub years: bool,
+    pub facets: [bool; FACETS],
 }
 
 /// By facet from "id, separator, label" to the number of passages.
 #[derive(Default)]
 pub struct Counted {
     pub total: u64,
-    facets: [HashMap<String, u64>; 4],
-    years: HashMap<u64, u64>,
+    facets: [HashMap<String, u64>; FACETS],
 }
 
 impl Counted {
-    pub fn values(&self, facet: Facet) -> Vec<FacetValue> {
+    /// All of them, in no order.
+    fn values(&self, facet: Facet) -> Vec<FacetValue> {
         // One id may bear several labels while a new name is on its way into the index.
         let mut by_id: HashMap<&str, (&str, u64, u64)> = HashMap::new();
         for (value, &count) in &self.facets[facet as usize] {
@@ -63,25 +69,70 @@ impl Counted {
                 (*best, *best_count) = (label, count);
             }
         }
-        let mut values: Vec<_> =
-            by_id.into_iter().map(|(id, (label, _, count))| (id, label, count)).collect();
-        values.sort_unstable_by(|a, b| b.2.cmp(&a.2).then_with(|| (a.1, a.0).cmp(&(b.1, b.0))));
-        values.truncate(MOST_VALUES);
-        let value =
-            |(id, label, count): (&str, &str, u64)| FacetValue { id: id.into(), label: label.into(), count };
-        values.into_iter().map(value).collect()
-    }
-
-    pub fn years(&self) -> Vec<FacetValue> {
-        let mut years: Vec<_> = self.years.iter().collect();
-        years.sort_unstable_by(|a, b| b.cmp(a));
-        years.truncate(MOST_VALUES);
-        let value = |(year, &count): (&u64, &u64)| {
-            let year = format!("{year:04}");
-            FacetValue { id: year.clone(), label: year, count }
+        let value = |(id, (label, _, count)): (&str, (&str, u64, u64))| FacetValue {
+            id: id.to_owned(),
+            label: label.to_owned(),
+            count,
+            chosen: None,
         };
-        years.into_iter().map(value).collect()
+        by_id.into_iter().map(value).collect()
     }
+}
+
+/// The values of a facet, of which everything found by `request` was counted.
+///
+/// # Errors
+/// Where the index cannot be read.
+pub fn values(
+    searcher: &Searcher,
+    fields: &Fields,
+    request: &Request,
+    counted: &Counted,
+    facet: Facet,
+) -> Result<Vec<FacetValue>, TantivyError> {
+    let mut values = if request.chooses(facet) {
+        offered(searcher, fields, request, facet)?
+    } else {
+        counted.values(facet)
+    };
+    match facet {
+        Facet::Year => values.sort_unstable_by(|a, b| b.id.cmp(&a.id)),
+        _ => values.sort_unstable_by(|a, b| {
+            (Reverse(a.count), &a.label, &a.id).cmp(&(Reverse(b.count), &b.label, &b.id))
+        }),
+    }
+    let mut place = 0..;
+    values.retain(|value| place.next().is_some_and(|place| place < MOST_VALUES) || value.chosen.is_some());
+    Ok(values)
+}
+
+/// What is chosen and what could be, where something is: each choice as one value, also where it stands for
+/// several or for none.
+fn offered(
+    searcher: &Searcher,
+    fields: &Fields,
+    request: &Request,
+    facet: Facet,
+) -> Result<Vec<FacetValue>, TantivyError> {
+    let mut facets = [false; FACETS];
+    facets[facet as usize] = true;
+    let counting = Counting { facets };
+    let count = |query: &dyn Query| Ok::<_, TantivyError>(searcher.search(query, &counting)?.values(facet));
+    let mut others = count(&request.build(fields, Narrowed::Without(facet)))?;
+    let mut chosen = Vec::new();
+    for choice in request.choices(facet) {
+        let found = count(&request.build(fields, Narrowed::By(facet, choice)))?;
+        others.retain(|other| found.iter().all(|value| value.id != other.id));
+        let count_found = found.iter().map(|value| value.count).sum();
+        // Nothing of it was found: its name is where nothing else is asked.
+        let mut named = if found.is_empty() { count(&choice.query)? } else { found };
+        let one = if named.len() == 1 { named.pop() } else { None };
+        let (id, label) =
+            one.map_or_else(|| (choice.value.clone(), choice.value.clone()), |value| (value.id, value.label));
+        chosen.push(FacetValue { id, label, count: count_found, chosen: Some(choice.value.clone()) });
+    }
+    chosen.append(&mut others);
+    Ok(chosen)
 }
 
 impl Collector for Counting {
@@ -90,7 +141,7 @@ impl Collector for Counting {
 
     fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<CountingSegment> {
         let columns = reader.fast_fields();
-        let mut facets: [Option<(StrColumn, Vec<u32>)>; 4] = Default::default();
+        let mut facets: [Option<(StrColumn, Vec<u32>)>; FACETS] = Default::default();
         for facet in Facet::ALL {
             if self.facets[facet as usize] {
                 facets[facet as usize] = columns.str(facet.column())?.map(|column| {
@@ -99,8 +150,7 @@ impl Collector for Counting {
                 });
             }
         }
-        let dates = if self.years { Some(columns.u64(DATE)?) } else { None };
-        Ok(CountingSegment { total: 0, facets, dates, years: HashMap::new() })
+        Ok(CountingSegment { total: 0, facets })
     }
 
     fn requires_scoring(&self) -> bool {
@@ -119,7 +169,6 @@ impl Collector for Counting {
                     segment.into_iter().for_each(|(value, count)| *sum.entry(value).or_default() += count);
                 }
             }
-            segment.years.into_iter().for_each(|(year, count)| *sum.years.entry(year).or_default() += count);
         }
         Ok(sum)
     }
@@ -127,9 +176,7 @@ impl Collector for Counting {
 
 pub struct CountingSegment {
     total: u64,
-    facets: [Option<(StrColumn, Vec<u32>)>; 4],
-    dates: Option<Column<u64>>,
-    years: HashMap<u64, u64>,
+    facets: [Option<(StrColumn, Vec<u32>)>; FACETS],
 }
 
 impl SegmentCollector for CountingSegment {
@@ -143,13 +190,10 @@ impl SegmentCollector for CountingSegment {
                 *count += 1;
             }
         }
-        if let Some(date) = self.dates.as_ref().and_then(|dates| dates.first(doc)) {
-            *self.years.entry(date / 10_000).or_default() += 1;
-        }
     }
 
     fn harvest(self) -> Self::Fruit {
-        let mut counted = Counted { total: self.total, years: self.years, ..Counted::default() };
+        let mut counted = Counted { total: self.total, ..Counted::default() };
         for (values, segment) in counted.facets.iter_mut().zip(self.facets) {
             let Some((column, counts)) = segment else { continue };
             let found = || counts.iter().enumerate().filter(|(_, count)| **count > 0);

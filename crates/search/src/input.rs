@@ -2,15 +2,13 @@
 //!
 //! Its language is told at the head of this crate.
 
-use std::fmt;
-
 use chrono::{Months, NaiveDate};
 
 use crate::{analysis::folded_words, schema::Facet};
 
 /// What lies beyond is told as not understood, so that an answer takes bounded time.
 const MOST_CHARS: usize = 1_000;
-const MOST_WORDS: usize = 40;
+pub const MOST_WORDS: usize = 40;
 /// As much of a piece that was not understood as is told.
 const TOLD_CHARS: usize = 60;
 
@@ -23,23 +21,12 @@ pub enum Term {
     Phrase { words: Vec<String>, prefix: bool },
 }
 
-/// As it could be typed.
-impl fmt::Display for Term {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Word(word) => f.write_str(word),
-            Self::Phrase { words, prefix } => {
-                write!(f, "\"{}{}\"", words.join(" "), if *prefix { "*" } else { "" })
-            }
-        }
-    }
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Input {
     /// Each group must be met by at least one of its terms.
     pub groups: Vec<Vec<Term>>,
-    pub without: Vec<Term>,
+    /// With each, how it was typed.
+    pub without: Vec<(Term, String)>,
     pub choices: Vec<(Facet, String)>,
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
@@ -99,7 +86,7 @@ pub fn read(text: &str) -> Input {
             continue;
         }
         match term(&piece, &mut words_left) {
-            Some(term) if without => input.without.push(term),
+            Some(term) if without => input.without.push((term, piece.typed.to_owned())),
             Some(term) => match input.groups.last_mut().filter(|_| either) {
                 Some(group) => group.push(term),
                 None => input.groups.push(vec![term]),
@@ -193,6 +180,7 @@ fn strip_key(text: &str) -> Option<(Key, &str)> {
         "item" => Key::Facet(Facet::Item),
         "committee" => Key::Facet(Facet::Committee),
         "council" => Key::Facet(Facet::Council),
+        "year" => Key::Facet(Facet::Year),
         "from" => Key::From,
         "to" => Key::To,
         _ => return None,

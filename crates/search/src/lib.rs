@@ -9,13 +9,14 @@
 //!
 //! | typed | means |
 //! | --- | --- |
-//! | `park bench` | both words, in any form (parks, benches) |
+//! | `park bench` | both words, in any form (parks, benches); one that nobody said stands for what is spelt almost so |
 //! | `"park bench"` | exactly these words in this order |
 //! | `24/01150/FULL` | likewise: signs inside a word make a phrase of it |
+//! | `N.H.S.` | the same as `NHS` |
 //! | `park OR garden` | either |
 //! | `-bench`, `NOT bench` | without |
 //! | `plan*` | words that begin so |
-//! | `speaker:` `item:` `committee:` `council:` | as the form's filters, by id or by name: `speaker:"Ann Lee"` |
+//! | `speaker:` `item:` `committee:` `council:` `year:` | as the form's filters, by id or by name: `speaker:"Ann Lee"` |
 //! | `from:` `to:` | dates: `2026`, `2026-07` or `2026-07-23` |
 //!
 //! Architecture invariant: this crate knows nothing of the store, and never decides what is public: whoever
@@ -26,6 +27,7 @@ mod document;
 mod facets;
 mod index;
 mod input;
+mod near;
 mod passage;
 mod query;
 mod schema;
@@ -36,6 +38,7 @@ mod writer;
 pub use document::{CaptionDoc, Item, MeetingDocs, Named, Speaker};
 pub use facets::{FacetValue, Facets};
 pub use index::{Index, OpenError, Opened, Reason};
-pub use query::{MOST_PAGES, PAGE_SIZE, Query, Sort};
+pub use near::Near;
+pub use query::{MOST_HITS, MOST_PAGES, PAGE_SIZE, Query, Sort};
 pub use search::{Hit, HitMeeting, Results, SearchError};
 pub use writer::WriteError;

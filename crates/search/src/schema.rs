@@ -9,7 +9,7 @@ use tantivy::schema::{
 
 use crate::analysis::{ENGLISH, FOLDED};
 
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 5;
 
 /// Parts id from label in the values of facets; no id holds this character.
 pub const LABEL_SEPARATOR: char = '\u{1f}';
@@ -19,6 +19,8 @@ pub const MEETING_ORDER: &str = "meeting_order";
 pub const START_MS: &str = "start_ms";
 pub const DATE: &str = "date";
 
+pub const FACETS: usize = 5;
+
 /// What can be chosen from a list of counted values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Facet {
@@ -26,10 +28,11 @@ pub enum Facet {
     Item,
     Committee,
     Council,
+    Year,
 }
 
 impl Facet {
-    pub const ALL: [Self; 4] = [Self::Speaker, Self::Item, Self::Committee, Self::Council];
+    pub const ALL: [Self; FACETS] = [Self::Speaker, Self::Item, Self::Committee, Self::Council, Self::Year];
 
     /// The fast field that holds id and label.
     pub const fn column(self) -> &'static str {
@@ -38,6 +41,7 @@ impl Facet {
             Self::Item => "item_facet",
             Self::Committee => "committee_facet",
             Self::Council => "council_facet",
+            Self::Year => "year_facet",
         }
     }
 }
@@ -55,9 +59,9 @@ pub struct Fields {
     pub meeting: Field,
     /// The passage's words, stemmed.
     pub stems: Field,
-    /// The passage's words, folded, with positions.
+    /// The passage's words, folded, with positions; after them, marked, what is said next.
     pub exact: Field,
-    facets: [FacetFields; 4],
+    facets: [FacetFields; FACETS],
     /// The local date as a number, 20260723.
     pub date: Field,
     /// Seconds since 1970 of the meeting's planned start.
@@ -84,7 +88,7 @@ pub fn schema() -> (Schema, Fields) {
     };
     let stems = text("stems", ENGLISH, IndexRecordOption::WithFreqs);
     let exact = text("exact", FOLDED, IndexRecordOption::WithFreqsAndPositions);
-    let names = ["speaker_name", "item_title", "committee_name", "council_name"]
+    let names = ["speaker_name", "item_title", "committee_name", "council_name", "year_name"]
         .map(|name| text(name, FOLDED, IndexRecordOption::Basic));
     let facets = Facet::ALL.map(|facet| FacetFields {
         key: builder.add_text_field(facet.column().trim_end_matches("_facet"), STRING),

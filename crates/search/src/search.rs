@@ -1,6 +1,6 @@
 //! Searching: from a query to a page of results.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, ops::Range};
 
 use moothall_core::{CaptionId, MediaTime, MeetingId};
 use serde::{Deserialize, Serialize, Serializer};
@@ -11,10 +11,11 @@ use tantivy::{
 
 use crate::{
     document::{Item, Speaker},
-    facets::{Counting, Facets},
+    facets::{self, Counting, Facets},
     index::Index,
     input,
-    query::{MOST_PAGES, PAGE_SIZE, Query, Request, Sort},
+    near::{self, Near},
+    query::{MOST_HITS, MOST_PAGES, Narrowed, PAGE_SIZE, Query, Request, Sort},
     schema::{Facet, Fields, MEETING_ORDER, START_MS, START_S},
     snippet::Marker,
     writer::Stored,
@@ -40,8 +41,10 @@ pub struct Results {
     pub page: usize,
     /// 0 where nothing was found; never above 50, however much was.
     pub pages: usize,
-    /// What of the box was not understood, as typed.
+    /// What of the box was not understood, as typed; long pieces are cut off with an ellipsis.
     pub ignored: Vec<String>,
+    /// For which words others were searched too, because nobody said them.
+    pub near: Vec<Near>,
 }
 
 /// A moment at which it was said.
@@ -68,6 +71,8 @@ pub struct HitMeeting {
     pub title: String,
     /// Its name.
     pub committee: String,
+    /// Its name.
+    pub council: String,
     /// RFC 3339 with the council's offset.
     pub start: String,
 }
@@ -83,48 +88,57 @@ impl Index {
     /// # Errors
     /// Only where the index cannot be read.
     pub fn search(&self, query: &Query) -> Result<Results, SearchError> {
-        let mut input = input::read(&query.text);
+        let first = (query.page.max(1) - 1).saturating_mul(PAGE_SIZE).min(MOST_HITS);
+        self.answer(query, first..(first + PAGE_SIZE).min(MOST_HITS))
+    }
+
+    /// The hits of all pages at once, at most [`MOST_HITS`].
+    ///
+    /// # Errors
+    /// As [`Index::search`].
+    pub fn search_all(&self, query: &Query) -> Result<Vec<Hit>, SearchError> {
+        Ok(self.answer(query, 0..MOST_HITS)?.hits)
+    }
+
+    /// With the hits from one place to another of the order.
+    fn answer(&self, query: &Query, places: Range<usize>) -> Result<Results, SearchError> {
         let page = query.page.max(1);
-        let asks = !input.groups.is_empty() || Request::new(query, input.clone()).has_filters();
-        if !asks {
+        let searcher = self.reader.searcher();
+        let mut input = input::read(&query.text);
+        let near = near::widen(&mut input, &self.fields, &searcher)?;
+        let request = Request::new(query, input, &self.fields, &searcher)?;
+        if !request.has_words() && !request.has_filters() {
             // There is nothing to take these away from.
-            for term in std::mem::take(&mut input.without) {
-                input.ignore(&format!("-{term}"));
+            let mut input = request.input;
+            for (_, typed) in std::mem::take(&mut input.without) {
+                input.ignore(&typed);
             }
             return Ok(Results { page, ignored: input.ignored, ..Results::default() });
         }
-        let request = Request::new(query, input);
-        let searcher = self.reader.searcher();
-        let built = request.build(&self.fields, None);
+        let built = request.build(&self.fields, Narrowed::Fully);
 
-        let counting = Counting { facets: Facet::ALL.map(|facet| !request.chooses(facet)), years: true };
+        let counting = Counting { facets: Facet::ALL.map(|facet| !request.chooses(facet)) };
         let counted = searcher.search(&built, &counting)?;
-        let values = |facet: Facet| {
-            if !request.chooses(facet) {
-                return Ok(counted.values(facet));
-            }
-            let mut facets = [false; 4];
-            facets[facet as usize] = true;
-            let others = request.build(&self.fields, Some(facet));
-            Ok::<_, TantivyError>(searcher.search(&others, &Counting { facets, years: false })?.values(facet))
-        };
+        let values = |facet| facets::values(&searcher, &self.fields, &request, &counted, facet);
         let facets = Facets {
             speaker: values(Facet::Speaker)?,
             item: values(Facet::Item)?,
             committee: values(Facet::Committee)?,
             council: values(Facet::Council)?,
-            year: counted.years(),
+            year: values(Facet::Year)?,
         };
 
-        let pages = usize::try_from(counted.total).unwrap_or(usize::MAX).div_ceil(PAGE_SIZE).min(MOST_PAGES);
+        let total = usize::try_from(counted.total).unwrap_or(usize::MAX);
+        let pages = total.div_ceil(PAGE_SIZE).min(MOST_PAGES);
+        let places = places.start..places.end.min(total);
         let sort = if request.has_words() { query.sort } else { Sort::Date };
-        let found = if page <= pages { top(&searcher, &built, sort, page)? } else { Vec::new() };
+        let found = if places.is_empty() { Vec::new() } else { top(&searcher, &built, sort, places)? };
         let mut marker = Marker::new(request.input.groups.iter().flatten());
         let hits = found
             .into_iter()
             .map(|address| hit(searcher.doc(address)?, &self.fields, &mut marker))
             .collect::<Result<_, _>>()?;
-        Ok(Results { total: counted.total, hits, facets, page, pages, ignored: request.input.ignored })
+        Ok(Results { total: counted.total, hits, facets, page, pages, ignored: request.input.ignored, near })
     }
 }
 
@@ -132,9 +146,9 @@ fn top(
     searcher: &Searcher,
     query: &dyn IndexQuery,
     sort: Sort,
-    page: usize,
+    places: Range<usize>,
 ) -> Result<Vec<DocAddress>, TantivyError> {
-    let top = TopDocs::with_limit(PAGE_SIZE).and_offset((page - 1) * PAGE_SIZE);
+    let top = TopDocs::with_limit(places.len()).and_offset(places.start);
     Ok(match sort {
         Sort::Relevance => {
             searcher.search(query, &top.order_by_score())?.into_iter().map(|(_, address)| address).collect()
@@ -164,8 +178,8 @@ fn by_date(segment: &SegmentReader) -> impl FnMut(DocId) -> DateKey + use<> {
 
 fn hit(document: TantivyDocument, fields: &Fields, marker: &mut Marker) -> Result<Hit, SearchError> {
     let json = document.get_first(fields.stored).and_then(|value| value.as_str()).unwrap_or_default();
-    let Stored { meeting, speaker, item, text, places } = serde_json::from_str(json)?;
-    let snippet = marker.snippet(&text);
+    let Stored { meeting, speaker, item, text, next, places } = serde_json::from_str(json)?;
+    let snippet = marker.snippet(&text, &next);
     let place = match places.partition_point(|place| place.offset <= snippet.landing) {
         0 => None,
         after => places.get(after - 1),

@@ -5,7 +5,7 @@ use std::{collections::HashSet, ops::Range};
 use tantivy::tokenizer::TextAnalyzer;
 
 use crate::{
-    analysis::{self, words},
+    analysis::{self, stem, words},
     input::Term,
 };
 
@@ -33,24 +33,24 @@ pub struct Snippet {
 
 impl<'a> Marker<'a> {
     pub fn new(terms: impl Iterator<Item = &'a Term>) -> Self {
-        let mut english = analysis::english();
-        let mut stem =
-            |word: &str| words(&mut english, word).pop().map_or_else(String::new, |(stem, _)| stem);
         let terms = terms
             .map(|term| match term {
                 Term::Word(word) => (term, stem(word)),
                 Term::Phrase { .. } => (term, String::new()),
             })
             .collect();
-        Self { terms, folded: analysis::folded(), english }
+        Self { terms, folded: analysis::folded(), english: analysis::english() }
     }
 
-    pub fn snippet(&mut self, text: &str) -> Snippet {
-        let folded = words(&mut self.folded, text);
-        let stems = words(&mut self.english, text);
+    /// Of a passage; what is said `next` is shown as far as a phrase reaches into it.
+    pub fn snippet(&mut self, passage: &str, next: &str) -> Snippet {
+        let goes_on = self.terms.iter().any(|(term, _)| matches!(term, Term::Phrase { .. }));
+        let text = if goes_on { format!("{passage} {next}") } else { passage.to_owned() };
+        let folded = words(&mut self.folded, &text);
+        let stems = words(&mut self.english, &text);
         // Each match is a term's number and the bytes from its first to its last word.
         let mut matches: Vec<(usize, Range<usize>)> = Vec::new();
-        for position in 0..folded.len() {
+        for position in 0..folded.partition_point(|(_, word)| word.start < passage.len()) {
             for (number, (term, stem)) in self.terms.iter().enumerate() {
                 let length = match term {
                     Term::Word(_) => usize::from(stems.get(position).is_some_and(|(word, _)| word == stem)),
@@ -61,6 +61,8 @@ impl<'a> Marker<'a> {
                 }
             }
         }
+        let reach = matches.iter().map(|(_, range)| range.end).fold(passage.len(), usize::max);
+        let text = &text[..reach];
         let best = best_match(&matches);
         let landing = best.map_or(0, |best| matches[best].1.start);
         let shown = shown(text, &folded, landing, best.is_some());

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tantivy::{IndexMeta, IndexWriter, TantivyDocument, TantivyError, Term};
 
 use crate::{
-    analysis::item_number,
+    analysis::{in_a_row, item_number},
     document::{Item, MeetingDocs, Speaker},
     index::Index,
     passage::{Passage, Place, passages},
@@ -31,6 +31,8 @@ pub struct Stored {
     pub speaker: Option<Speaker>,
     pub item: Option<Item>,
     pub text: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub next: String,
     pub places: Vec<Place>,
 }
 
@@ -174,7 +176,7 @@ fn document(
     let mut document = TantivyDocument::new();
     document.add_text(fields.meeting, docs.id.to_string());
     document.add_text(fields.stems, &passage.text);
-    document.add_text(fields.exact, &passage.text);
+    document.add_pre_tokenized_text(fields.exact, in_a_row(&passage.text, &passage.next));
     let mut facet = |facet: Facet, id: &str, name: &str, label: &str| {
         let fields = fields.facet(facet);
         document.add_text(fields.key, id);
@@ -183,6 +185,8 @@ fn document(
     };
     facet(Facet::Committee, &docs.committee.slug, &docs.committee.name, &docs.committee.name);
     facet(Facet::Council, &docs.council.slug, &docs.council.name, &docs.council.name);
+    let year = docs.start.format("%Y").to_string();
+    facet(Facet::Year, &year, &year, &year);
     if let Some(speaker) = passage.speaker {
         facet(Facet::Speaker, &speaker.id, &speaker.name, &speaker.name);
     }
@@ -202,11 +206,13 @@ fn document(
             slug: docs.slug.clone(),
             title: docs.title.clone(),
             committee: docs.committee.name.clone(),
+            council: docs.council.name.clone(),
             start: docs.start.to_rfc3339(),
         },
         speaker: passage.speaker.cloned(),
         item: passage.item.cloned(),
         text: passage.text,
+        next: passage.next,
         places: passage.places,
     };
     document.add_text(fields.stored, serde_json::to_string(&stored)?);

@@ -117,22 +117,23 @@ fn a_file_missing_or_cut_off_is_noticed() {
 /// Whatever bit is flipped, the index is either begun anew or answers as before.
 #[test]
 fn a_flipped_bit_is_noticed_or_harmless() {
-    let dir = fed();
-    let current = dir.path().join("current");
-    let names: Vec<_> = fs::read_dir(&current).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let whole: Vec<_> = names.iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
-    for (path, bytes) in &whole {
-        let steps = if path.ends_with("meta.json") { 60 } else { 12 };
+    let fed = fed();
+    let files = fs::read_dir(fed.path().join("current")).unwrap().map(|entry| entry.unwrap());
+    let whole: Vec<_> = files.map(|file| (file.file_name(), fs::read(file.path()).unwrap())).collect();
+    for (name, bytes) in &whole {
+        let steps = if name == "meta.json" { 60 } else { 12 };
         for step in 0..steps.min(bytes.len()) {
-            fs::remove_dir_all(&current).unwrap();
+            // A directory for each: the index before still looks at its own for a while.
+            let dir = tempfile::tempdir().unwrap();
+            let current = dir.path().join("current");
             fs::create_dir(&current).unwrap();
-            whole.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+            whole.iter().for_each(|(name, bytes)| fs::write(current.join(name), bytes).unwrap());
             let at = bytes.len() * step / steps;
             let mut flipped = bytes.clone();
             flipped[at] ^= 1 << (step % 7);
-            fs::write(path, flipped).unwrap();
+            fs::write(current.join(name), flipped).unwrap();
             let opened = open(dir.path());
-            let place = format!("{} byte {at}", path.display());
+            let place = format!("{} byte {at}", name.display());
             if opened.fresh.is_some() {
                 assert_eq!(opened.index.committed_sequence(), 0, "{place}");
             } else {

@@ -24,6 +24,7 @@ mod recordings;
 mod serve;
 mod sign_in;
 mod state;
+mod take_away;
 mod uploads;
 mod views;
 mod watchable;
@@ -84,6 +85,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(pages)
         .merge(downloads())
+        .merge(take_away())
         .merge(clips())
         .merge(api)
         .merge(clerk::routes())
@@ -106,6 +108,15 @@ fn downloads() -> Router<AppState> {
     downloads::Form::ALL.into_iter().fold(Router::new(), |router, form| {
         let handler: MethodRouter<AppState> = get(move |state, path| downloads::download(form, state, path));
         router.route(&format!("/meetings/{{slug}}/transcript.{}", form.ending()), handler)
+    })
+}
+
+/// One address per form in which results of a search are taken away.
+fn take_away() -> Router<AppState> {
+    take_away::Form::ALL.into_iter().fold(Router::new(), |router, form| {
+        let handler: MethodRouter<AppState> =
+            get(move |state, headers, pairs| take_away::download(form, state, headers, pairs));
+        router.route(form.path(), handler)
     })
 }
 

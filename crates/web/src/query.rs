@@ -9,12 +9,10 @@ use moothall_search::{Query, Sort};
 
 use crate::failure::{Failure, Result};
 
-/// The longest question that is read, in characters; nobody types more into the box.
-const LONGEST_TEXT: usize = 400;
 /// As many values of one filter are read.
 const MOST_VALUES: usize = 20;
 
-/// The names and values after the `?`, in order; empty values are left out.
+/// The names and values after the `?`, in order; values are trimmed, empty ones left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pairs(Vec<(String, String)>);
 
@@ -25,6 +23,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Pairs {
         let AxumQuery(mut pairs) = AxumQuery::<Vec<(String, String)>>::from_request_parts(parts, state)
             .await
             .map_err(|error| Failure::BadRequest(error.body_text()))?;
+        pairs.iter_mut().for_each(|(_, value)| *value = value.trim().to_owned());
         pairs.retain(|(_, value)| !value.is_empty());
         Ok(Self(pairs))
     }
@@ -71,10 +70,6 @@ impl Pairs {
         pairs
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &(String, String)> {
-        self.0.iter()
-    }
-
     /// `/search?q=a+b`, or only the path where there is nothing to ask.
     pub fn address(&self, path: &str) -> String {
         if self.0.is_empty() {
@@ -94,27 +89,39 @@ impl Pairs {
     /// # Errors
     /// [`Failure::BadRequest`] names the parameter and how to write it.
     pub fn date(&self, name: &str) -> Result<Option<NaiveDate>> {
-        let Some(text) = self.first(name) else { return Ok(None) };
-        match text.parse() {
-            Ok(date) => Ok(Some(date)),
-            Err(_) => Err(Failure::BadRequest(format!("“{name}” is not a date: write it as 2026-07-23."))),
-        }
+        self.read_date(name).map_err(Failure::BadRequest)
     }
 
-    /// # Errors
-    /// As [`Pairs::date`].
-    pub fn search(&self) -> Result<Query> {
-        Ok(Query {
-            text: self.first("q").unwrap_or_default().chars().take(LONGEST_TEXT).collect(),
+    fn read_date(&self, name: &str) -> Result<Option<NaiveDate>, String> {
+        let read = |text: &str| {
+            text.parse().map_err(|_| format!("“{text}” in “{name}” is not a date: write it as 2026-07-23."))
+        };
+        self.first(name).map(read).transpose()
+    }
+
+    /// The question, and for each part of it that was not understood, and is passed over, why.
+    pub fn search(&self) -> (Query, Vec<String>) {
+        let mut problems = Vec::new();
+        let mut date = |name| {
+            self.read_date(name).unwrap_or_else(|problem| {
+                problems.push(problem);
+                None
+            })
+        };
+        let (from, to) = (date("from"), date("to"));
+        let query = Query {
+            text: self.first("q").unwrap_or_default().to_owned(),
             speaker: self.all("speaker"),
             item: self.all("item"),
             committee: self.all("committee"),
             council: self.all("council"),
-            from: self.date("from")?,
-            to: self.date("to")?,
+            year: self.all("year"),
+            from,
+            to,
             sort: if self.first("sort") == Some("date") { Sort::Date } else { Sort::Relevance },
             page: self.page(),
-        })
+        };
+        (query, problems)
     }
 }
 
@@ -148,14 +155,20 @@ mod tests {
 
     #[test]
     fn a_wrong_date_is_explained() {
-        assert!(matches!(read("/?from=yesterday").unwrap().search(), Err(Failure::BadRequest(_))));
-        assert_eq!(read("/?from=&page=x").unwrap().search().unwrap(), Query { page: 1, ..Query::default() });
+        let pairs = read("/?from=yesterday&to=2026-07-23").unwrap();
+        assert!(matches!(pairs.date("from"), Err(Failure::BadRequest(text)) if text.contains("“yesterday”")));
+        let (query, problems) = pairs.search();
+        assert_eq!((query.to, problems.len()), (pairs.date("to").unwrap(), 1));
+        let nothing = (Query { page: 1, ..Query::default() }, Vec::new());
+        assert_eq!(read("/?from=&page=x").unwrap().search(), nothing);
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(name in "[a-z]{1,5}", value in ".{1,20}") {
-            let pairs = pairs(&[(&name, &value)]);
+        fn what_is_written_is_read_back(name in "[a-z]{1,5}", value in "\\PC{1,20}") {
+            prop_assume!(!value.trim().is_empty());
+            let value = value.trim();
+            let pairs = pairs(&[(&name, value)]);
             prop_assert_eq!(read(&pairs.address("/")).unwrap(), pairs);
         }
     }

@@ -150,7 +150,7 @@ fn cookie<'c>(value: &'c str, headers: &HeaderMap) -> cookie::CookieBuilder<'c> 
 
 /// Whether the browser speaks HTTPS, with the proxy in front: browsers say where each of their forms is from,
 /// and proxies how they were asked.
-fn by_https(headers: &HeaderMap) -> bool {
+pub fn by_https(headers: &HeaderMap) -> bool {
     let says = |name, text: &str| {
         headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.starts_with(text))
     };

@@ -107,6 +107,18 @@ fn search_finds_it(server: &Server) {
     assert_eq!(server.json("/api/v1/search?q=heron&from=2026-03-01")["total"], 0);
     let page = server.page("/search?q=footbridge&item=3a");
     assert!(page.contains(&format!("/meetings/{SLUG}?t=14.300#c-{caption}")), "{page}");
+    assert!(page.contains("name=\"item\" value=\"3a\" form=\"search\" checked>"), "{page}");
+    let both = server.json("/api/v1/search?q=footbridge&item=3a&item=3b");
+    assert_eq!(both["total"], 3, "or within a facet: {both:#}");
+    let counts = |facet: &str| -> Vec<u64> {
+        both["facets"][facet]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|value| value["count"].as_u64().unwrap())
+            .collect()
+    };
+    assert_eq!((counts("item"), counts("committee"), counts("year")), (vec![2, 1], vec![3], vec![3]));
 }
 
 fn importing_again_changes_nothing(home: &Home, server: &Server) {

@@ -103,3 +103,7 @@ pub fn search(index: &Index, text: &str) -> Results {
 pub fn found(index: &Index, text: &str) -> u64 {
     search(index, text).total
 }
+
+pub fn strings(values: &[&str]) -> Vec<String> {
+    values.iter().map(|&value| value.to_owned()).collect()
+}

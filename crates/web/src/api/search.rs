@@ -1,10 +1,15 @@
 //! `/api/v1/search`
 
 use axum::{Json, extract::State};
-use moothall_search::{Facets, Hit};
+use moothall_search::{Facets, Hit, Near};
 use serde::Serialize;
 
-use crate::{failure::Result, pages::search::find, query::Pairs, state::AppState};
+use crate::{
+    failure::{Failure, Result},
+    pages::search::find,
+    query::Pairs,
+    state::AppState,
+};
 
 #[derive(Debug, Serialize)]
 pub struct SearchAnswer {
@@ -16,6 +21,8 @@ pub struct SearchAnswer {
     pages: usize,
     /// What of the question was not understood, as typed.
     ignored: Vec<String>,
+    /// For which words others were searched too, because nobody said them.
+    near: Vec<Near>,
     /// The address of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
@@ -35,7 +42,11 @@ pub fn url(hit: &Hit) -> String {
 }
 
 pub async fn search(State(state): State<AppState>, pairs: Pairs) -> Result<Json<SearchAnswer>> {
-    let found = find(&state, pairs.search()?).await?;
+    let (query, problems) = pairs.search();
+    if let Some(problem) = problems.into_iter().next() {
+        return Err(Failure::BadRequest(problem));
+    }
+    let found = find(&state, query).await?;
     let next = (found.page < found.pages)
         .then(|| pairs.with("page", &(found.page + 1).to_string()).address("/api/v1/search"));
     let hits = found.hits.into_iter().map(|hit| HitAnswer { url: url(&hit), hit }).collect();
@@ -46,6 +57,7 @@ pub async fn search(State(state): State<AppState>, pairs: Pairs) -> Result<Json<
         page: found.page,
         pages: found.pages,
         ignored: found.ignored,
+        near: found.near,
         next,
     }))
 }

@@ -11,7 +11,7 @@ use super::{
     meeting::{ItemView, MeetingHead, MeetingPage, Player, Span},
     meetings::{Choice, MeetingsPage, by_month},
     person::{MembershipView, PersonPage},
-    search::{Answer, FacetValue, FacetView, Form, HitView, SearchPage},
+    search::{Answer, FacetValue, FacetView, Form, FoundMeeting, HitView, SearchPage},
     transcript::{CaptionView, ItemHeading, TranscriptPage, TurnView},
 };
 use crate::{
@@ -277,53 +277,51 @@ fn person() {
     insta::assert_snapshot!(render("person", &page));
 }
 
-fn answer(hits: Vec<HitView>) -> Answer {
+fn answer(meetings: Vec<FoundMeeting>) -> Answer {
     Answer {
-        total: crate::views::count(hits.len() as u64, "moment", "moments"),
+        total: crate::views::count(meetings.len() as u64, "moment", "moments"),
+        files: vec![Link { text: "Table (CSV)".to_owned(), href: "/search.csv?q=bridge".to_owned() }],
+        cut_off: true,
         paging: Paging::new(1, 2, |page| format!("/search?q=bridge&page={page}")),
         facets: vec![FacetView {
             title: "Speaker",
-            values: vec![
-                FacetValue {
-                    label: "Ngozi Okafor".to_owned(),
+            name: "speaker",
+            values: [("Ngozi Okafor", true, false), ("Tom Ellery", true, true), ("Ann <Lee>", false, false)]
+                .map(|(label, chosen, in_box)| FacetValue {
+                    label: label.to_owned(),
                     count: 3,
-                    href: "/search?q=bridge".to_owned(),
-                    chosen: true,
-                },
-                FacetValue {
-                    label: "Tom Ellery".to_owned(),
-                    count: 1,
-                    href: "/search?q=bridge&speaker=2".to_owned(),
-                    chosen: false,
-                },
-            ],
+                    value: "an \"id\"".to_owned(),
+                    chosen,
+                    in_box,
+                })
+                .into(),
         }],
-        hits,
-        problem: None,
+        meetings,
+        told: vec!["Not understood and left out: “from:<soon>”.".to_owned()],
+        chosen: vec![Link { text: "Ngozi Okafor".to_owned(), href: "/search?q=bridge".to_owned() }],
         without_filters: Some("/search?q=bridge".to_owned()),
     }
 }
 
 #[test]
 fn search() {
-    let form = Form {
-        q: "bridge \"<b>".to_owned(),
-        from: "2026-01-01".to_owned(),
-        kept: vec![("speaker".to_owned(), "1".to_owned())],
-        ..Form::default()
-    };
+    let form = Form { q: "bridge \"<b>".to_owned(), from: "2026-01-01".to_owned(), ..Form::default() };
     let hit = HitView {
         href: "/meetings/planning-2026-07-23?t=62.400#c-1".to_owned(),
         clock: "1:02".to_owned(),
         snippet: "We come to the foot<mark>bridge</mark> over the mill race".to_owned(),
         speaker: Some("Councillor Ngozi Okafor".to_owned()),
         item: Some("6a. Footbridge over the mill race".to_owned()),
-        meeting: "Planning Committee: July meeting".to_owned(),
+    };
+    let meeting = FoundMeeting {
+        href: "/meetings/planning-2026-07-23".to_owned(),
+        title: "Planning Committee: July meeting".to_owned(),
         committee: "Planning Committee".to_owned(),
         when: Some(when("2026-07-23T18:30:00+01:00")),
+        hits: vec![hit],
     };
     let page = |answer| SearchPage { site: site("Search"), form: form.clone(), answer };
-    insta::assert_snapshot!("search", render("search", &page(Some(answer(vec![hit])))));
+    insta::assert_snapshot!("search", render("search", &page(Some(answer(vec![meeting])))));
     insta::assert_snapshot!("search_that_finds_nothing", render("search-none", &page(Some(answer(vec![])))));
     insta::assert_snapshot!(
         "search_before_any_question",

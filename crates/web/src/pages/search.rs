@@ -3,19 +3,20 @@
 use askama::Template;
 
 use axum::{extract::State, response::Html};
-use moothall_search::{Facets, Hit, Query, Results};
+use moothall_search::{Facets, Hit, MOST_HITS, Query, Results};
 
 use super::html;
 use crate::{
     api::search::url,
-    failure::{Failure, Result},
+    failure::Result,
     query::Pairs,
     state::AppState,
-    views::{Paging, Site, When, count},
+    take_away,
+    views::{Link, Paging, Site, When, count},
 };
 
-/// Filters that are chosen by links.
-const FACETS: [&str; 4] = ["speaker", "item", "committee", "council"];
+/// What can be chosen from a list, several of each.
+const FACETS: [&str; 5] = ["speaker", "item", "committee", "council", "year"];
 
 #[derive(Debug, Template)]
 #[template(path = "search.html")]
@@ -42,21 +43,36 @@ pub struct Form {
     pub to: String,
     /// Whether results come newest first instead of best first.
     pub newest_first: bool,
-    /// Filters chosen by links, carried along by the form: name and value.
-    pub kept: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
     /// `12 moments`.
     pub total: String,
-    pub hits: Vec<HitView>,
+    /// In the order of the best, or latest, moment of each.
+    pub meetings: Vec<FoundMeeting>,
+    /// The same question's results as files.
+    pub files: Vec<Link>,
+    /// Whether there are more results than are told.
+    pub cut_off: bool,
     pub facets: Vec<FacetView>,
     pub paging: Paging,
-    /// What of the question could not be understood, in words.
-    pub problem: Option<String>,
+    /// What of the question was not understood or was taken otherwise, in sentences.
+    pub told: Vec<String>,
+    /// What narrows the question, each with the address of the question without it.
+    pub chosen: Vec<Link>,
     /// The same question without any filter, where there is one.
     pub without_filters: Option<String>,
+}
+
+/// What was found in one meeting, of a page of results.
+#[derive(Debug, Clone)]
+pub struct FoundMeeting {
+    pub href: String,
+    pub title: String,
+    pub committee: String,
+    pub when: Option<When>,
+    pub hits: Vec<HitView>,
 }
 
 #[derive(Debug, Clone)]
@@ -68,14 +84,13 @@ pub struct HitView {
     pub snippet: String,
     pub speaker: Option<String>,
     pub item: Option<String>,
-    pub meeting: String,
-    pub committee: String,
-    pub when: Option<When>,
 }
 
 #[derive(Debug, Clone)]
 pub struct FacetView {
     pub title: &'static str,
+    /// The parameter by which it is asked for.
+    pub name: &'static str,
     pub values: Vec<FacetValue>,
 }
 
@@ -83,21 +98,17 @@ pub struct FacetView {
 pub struct FacetValue {
     pub label: String,
     pub count: u64,
-    /// The same question with this filter, or without it where it is chosen.
-    pub href: String,
+    /// What is asked for; where it is chosen, by what it was chosen.
+    pub value: String,
     pub chosen: bool,
+    /// Whether the search box chooses it, where alone that can be taken back.
+    pub in_box: bool,
 }
 
 impl Form {
     fn new(pairs: &Pairs) -> Self {
         let text = |name| pairs.first(name).unwrap_or_default().to_owned();
-        Self {
-            q: text("q"),
-            from: text("from"),
-            to: text("to"),
-            newest_first: pairs.has("sort", "date"),
-            kept: pairs.only(&FACETS).iter().cloned().collect(),
-        }
+        Self { q: text("q"), from: text("from"), to: text("to"), newest_first: pairs.has("sort", "date") }
     }
 }
 
@@ -113,64 +124,100 @@ impl HitView {
             snippet: hit.snippet,
             speaker: hit.speaker.map(|speaker| speaker.name),
             item,
-            meeting: hit.meeting.title,
-            committee: hit.meeting.committee,
-            when: hit.meeting.start.parse().ok().map(When),
         }
     }
 }
 
+fn by_meeting(hits: Vec<Hit>) -> Vec<FoundMeeting> {
+    let mut meetings: Vec<FoundMeeting> = Vec::new();
+    for hit in hits {
+        let href = format!("/meetings/{}", hit.meeting.slug);
+        let place = meetings.iter().position(|meeting| meeting.href == href).unwrap_or_else(|| {
+            meetings.push(FoundMeeting {
+                href,
+                title: hit.meeting.title.clone(),
+                committee: hit.meeting.committee.clone(),
+                when: hit.meeting.start.parse().ok().map(When),
+                hits: Vec::new(),
+            });
+            meetings.len() - 1
+        });
+        meetings[place].hits.push(HitView::new(hit));
+    }
+    meetings
+}
+
 /// Only what there is to choose from; a choice already made can always be taken back.
-fn facets(found: Facets, pairs: &Pairs, many_councils: bool) -> Vec<FacetView> {
-    let pairs = pairs.without("page");
-    let view = |title, name: &'static str, values: Vec<moothall_search::FacetValue>| FacetView {
-        title,
-        values: values
-            .into_iter()
-            .map(|value| FacetValue {
-                href: pairs.toggled(name, &value.id).address("/search"),
-                chosen: pairs.has(name, &value.id),
-                label: value.label,
-                count: value.count,
-            })
-            .collect(),
+fn facets(found: Facets, pairs: &Pairs) -> Vec<FacetView> {
+    let view = |title, name: &'static str, values: Vec<moothall_search::FacetValue>| {
+        let values = values.into_iter().map(|value| FacetValue {
+            chosen: value.chosen.is_some(),
+            in_box: value.chosen.as_ref().is_some_and(|given| !pairs.has(name, given)),
+            value: value.chosen.unwrap_or(value.id),
+            label: value.label,
+            count: value.count,
+        });
+        FacetView { title, name, values: values.collect() }
     };
-    let years = found.year.into_iter().map(|year| {
-        let (from, to) = (format!("{}-01-01", year.id), format!("{}-12-31", year.id));
-        let chosen = pairs.has("from", &from) && pairs.has("to", &to);
-        let asked = if chosen {
-            pairs.without("from").without("to")
-        } else {
-            pairs.with("from", &from).with("to", &to)
-        };
-        FacetValue { href: asked.address("/search"), label: year.label, count: year.count, chosen }
-    });
     let mut views = vec![
         view("Speaker", "speaker", found.speaker),
         view("Agenda item", "item", found.item),
         view("Committee", "committee", found.committee),
-        FacetView { title: "Year", values: years.collect() },
+        view("Year", "year", found.year),
+        view("Council", "council", found.council),
     ];
-    if many_councils {
-        views.push(view("Council", "council", found.council));
-    }
     views.retain(|facet| facet.values.len() > 1 || facet.values.iter().any(|value| value.chosen));
     views
 }
 
+/// What narrows the question but for its words.
+fn chosen(facets: &[FacetView], query: &Query, pairs: &Pairs) -> Vec<Link> {
+    let pairs = pairs.without("page");
+    let values = facets.iter().flat_map(|facet| facet.values.iter().map(move |value| (facet.name, value)));
+    let values = values.filter(|(_, value)| value.chosen && !value.in_box);
+    let values = values.map(|(name, value)| Link {
+        text: value.label.clone(),
+        href: pairs.toggled(name, &value.value).address("/search"),
+    });
+    let dates = [("From", "from", query.from), ("To", "to", query.to)].into_iter();
+    let dates = dates.filter_map(|(word, name, date)| {
+        let text = format!("{word} {}", date?.format("%-d %B %Y"));
+        Some(Link { text, href: pairs.without(name).address("/search") })
+    });
+    values.chain(dates).collect()
+}
+
 impl Answer {
-    fn new(found: Results, pairs: &Pairs, many_councils: bool) -> Self {
-        let problem = (!found.ignored.is_empty())
-            .then(|| format!("This part of the question was not understood: {}", found.ignored.join(" ")));
+    fn new(found: Results, query: &Query, problems: Vec<String>, pairs: &Pairs) -> Self {
+        let mut told = problems;
+        let quoted = |words: &[String]| words.iter().map(|word| format!("“{word}”")).collect::<Vec<_>>();
+        if !found.ignored.is_empty() {
+            told.push(format!("Not understood and left out: {}.", quoted(&found.ignored).join(", ")));
+        }
+        for near in found.near {
+            let instead = quoted(&near.found).join(" or ");
+            told.push(format!(
+                "Nobody is recorded as saying “{}”: searched for {instead} instead.",
+                near.typed
+            ));
+        }
         let filtered = pairs.only(&[&FACETS[..], &["from", "to"]].concat()) != Pairs::default();
+        let facets = facets(found.facets, pairs);
+        let file = |form: take_away::Form| Link {
+            text: form.name().to_owned(),
+            href: pairs.without("page").address(form.path()),
+        };
         Self {
             total: count(found.total, "moment", "moments"),
-            hits: found.hits.into_iter().map(HitView::new).collect(),
-            facets: facets(found.facets, pairs, many_councils),
+            meetings: by_meeting(found.hits),
+            files: take_away::Form::ALL.into_iter().map(file).collect(),
+            cut_off: found.total > MOST_HITS as u64,
+            chosen: chosen(&facets, query, pairs),
+            facets,
             paging: Paging::new(found.page, found.pages, |page| {
                 pairs.with("page", &page.to_string()).address("/search")
             }),
-            problem,
+            told,
             without_filters: filtered.then(|| pairs.only(&["q", "sort"]).address("/search")),
         }
     }
@@ -179,7 +226,7 @@ impl Answer {
 /// Searches on a thread that may block.
 ///
 /// # Errors
-/// [`Failure::Internal`] where the index cannot be read.
+/// [`crate::failure::Failure::Internal`] where the index cannot be read.
 pub async fn find(state: &AppState, query: Query) -> Result<Results> {
     let index = std::sync::Arc::clone(&state.index);
     Ok(tokio::task::spawn_blocking(move || index.search(&query)).await??)
@@ -188,12 +235,11 @@ pub async fn find(state: &AppState, query: Query) -> Result<Results> {
 pub async fn show(State(state): State<AppState>, pairs: Pairs) -> Result<Html<String>> {
     let site = state.site().await?.at("Search");
     let asked = pairs.without("sort").without("page") != Pairs::default();
-    let answer = match pairs.search() {
-        _ if !asked => None,
-        Ok(query) => Some(Answer::new(find(&state, query).await?, &pairs, site.many_councils)),
-        // The form is shown again with what was typed in it.
-        Err(Failure::BadRequest(problem)) => Some(Answer { problem: Some(problem), ..Answer::default() }),
-        Err(failure) => return Err(failure),
+    let answer = if asked {
+        let (query, problems) = pairs.search();
+        Some(Answer::new(find(&state, query.clone()).await?, &query, problems, &pairs))
+    } else {
+        None
     };
     html(&SearchPage { form: Form::new(&pairs), answer, site })
 }

@@ -36,12 +36,60 @@ async fn a_search_narrows_down_and_explains_itself() {
     let page = town.page("/search?q=bridge&from=2026-01-01&to=2025-01-01").await;
     assert!(page.contains("Nothing found") && page.contains("/search?q=bridge\""), "{page}");
     let page = town.page("/search?q=roof&from=soon").await;
-    assert!(page.contains("is not a date") && page.contains("value=\"roof\""), "{page}");
+    assert!(page.contains("“soon” in “from” is not a date") && page.contains("<mark>roof</mark>"), "{page}");
+    let page = town.page("/search?q=fotbridge+from:soon+%26").await;
+    assert!(page.contains("Not understood and left out: “from:soon”, “&#38;”."), "{page}");
+    assert!(page.contains("saying “fotbridge”: searched for “footbridge” instead"), "{page}");
+    assert!(page.contains("<mark>footbridge</mark>"), "{page}");
     let page = town.page("/search").await;
     assert!(!page.contains("Nothing found"), "nothing was asked yet");
     for hostile in ["%22", "%3Cscript%3Ealert(1)%3C/script%3E", "((", "AND%20OR", "%00", "-"] {
         let page = town.page(&format!("/search?q={hostile}&page=99999999&speaker=%27")).await;
         assert!(!page.contains("<script>alert"), "{hostile}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_chosen_by_number_or_name_is_ticked_and_can_be_taken_back() {
+    let town = Town::build().await;
+    for (name, value) in
+        [("item", "6a"), ("speaker", "okafor"), ("committee", "Planning Committee"), ("year", "2026")]
+    {
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+        let page = town.page(&format!("/search?q=footbridge&{query}&page=1")).await;
+        let ticked = format!("name=\"{name}\" value=\"{value}\" form=\"search\" checked>");
+        assert_eq!(page.matches(&ticked).count(), 1, "{value}: {page}");
+        assert_eq!(page.matches(" checked").count(), 1, "{value}: {page}");
+        assert!(
+            page.contains("<a class=\"mh-chosen__link\" href=\"/search?q=footbridge\">"),
+            "{value}: {page}"
+        );
+    }
+    // What is typed in the box is taken back there: the form does not send it twice.
+    let page = town.page("/search?q=footbridge+item:6a").await;
+    let ticked = "name=\"item\" value=\"6a\" form=\"search\" checked disabled>";
+    assert!(page.contains(ticked) && !page.contains("mh-chosen__link"), "{page}");
+}
+
+#[tokio::test]
+async fn results_stand_under_their_meeting() {
+    let town = Town::build().await;
+    for sort in ["", "&sort=date"] {
+        let page = town.page(&format!("/search?q=the{sort}")).await;
+        assert_eq!(page.matches("mh-result__link").count(), 3, "{page}");
+        assert_eq!(page.matches("<article").count(), 1, "{page}");
+        assert!(page.contains("/search.csv?q=the") && page.contains("All of these, each"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_choice_stays_where_nothing_of_it_is_found() {
+    let town = Town::build().await;
+    let page = town.page("/search?q=roof&item=6a&item=7&from=2026-01-01").await;
+    assert_eq!(page.matches("form=\"search\" checked>").count(), 2, "{page}");
+    assert!(page.contains("6a Footbridge over the mill race"), "{page}");
+    for without in ["q=roof&#38;item=7&#38;from=2026-01-01", "q=roof&#38;item=6a&#38;item=7", "q=roof"] {
+        assert!(page.contains(&format!("href=\"/search?{without}\"")), "{without}: {page}");
     }
 }
 
