@@ -85,8 +85,13 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
-        let pool =
-            SqlitePoolOptions::new().max_connections(8).connect_with(options).await.map_err(open_error)?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(8)
+            // A file does not hang up, and to ask it each time costs as much as the question itself.
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .map_err(open_error)?;
         Ok(Self::Sqlite(pool))
     }
 
