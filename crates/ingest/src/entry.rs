@@ -32,14 +32,16 @@ pub(crate) struct Head {
 impl Entry {
     /// As a file: the head as a line of JSON, then the bytes.
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
-        let mut file = serde_json::to_vec(&self.head)?;
-        file.push(b'\n');
-        file.extend_from_slice(&self.bytes);
+        let mut head = serde_json::to_vec(&self.head)?;
+        head.push(b'\n');
         // Either the whole file is there after a crash or none.
         let unfinished = path.with_extension("unfinished");
         let written =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished);
-        let written = written.and_then(|mut new| new.write_all(&file));
+        let written = written.and_then(|mut new| {
+            new.write_all(&head)?;
+            new.write_all(&self.bytes)
+        });
         let written = written.and_then(|()| fs::rename(&unfinished, path));
         if written.is_err() {
             // Half of what may be exempt must not stay behind.

@@ -204,7 +204,7 @@ fn unpack(sample: &gst::Sample) -> Result<(Option<Vec<u8>>, Vec<Chunk>), RecordE
                 running_us: running_us(segment, buffer).ok_or(RecordError::Muxer("a chunk without time"))?,
                 duration_us: buffer.duration().map_or(0, |duration| duration.useconds() as i64),
                 starts_segment: !flags.contains(gst::BufferFlags::DELTA_UNIT),
-                bytes: Vec::new(),
+                bytes: Vec::with_capacity(list.calculate_size()),
             });
         }
         let chunk = chunks.last_mut().ok_or(RecordError::Muxer("samples without a head"))?;

@@ -145,8 +145,13 @@ impl Inner {
     /// If it cannot be kept, or its connection must end: see [`RecordError`].
     pub(crate) fn push(&self, entry: Entry) -> Result<(), RecordError> {
         let Some(air) = &self.air else { return lock(&self.shelf).put(&entry) };
-        lock(&air.queue).waiting.push(entry)?;
-        air.changed.notify_all();
+        let mut queue = lock(&air.queue);
+        // Who airs looks up by itself as long as something waits.
+        let is_awaited = queue.waiting.is_empty() || queue.trouble.is_some();
+        queue.waiting.push(entry)?;
+        if is_awaited {
+            air.changed.notify_all();
+        }
         Ok(())
     }
 
