@@ -15,10 +15,17 @@ function show(name: string, html: string): void {
   const isFirst = place.dataset.shown === undefined && place.innerHTML === asWritten(html);
   place.dataset.shown = html;
   if (isFirst) return;
-  const wasOpen = place.querySelector("details")?.open ?? false;
+  // Another clerk's action shall not close what this one has open, nor lose what is being typed.
+  const inputs = () => place.querySelectorAll<HTMLInputElement>("input[id]:not([type=checkbox])");
+  const open = Array.from(place.querySelectorAll("details"), (details) => details.open);
+  const typed = new Map(Array.from(inputs(), (input) => [input.id, input.value]));
+  const focused = place.contains(document.activeElement) ? document.activeElement?.id : undefined;
   place.innerHTML = html;
-  const details = place.querySelector("details");
-  if (details && name !== "run") details.open = wasOpen;
+  const details = place.querySelectorAll("details");
+  // What there is to do has changed otherwise.
+  if (details.length === open.length) details.forEach((one, at) => (one.open = open[at] ?? false));
+  for (const input of inputs()) input.value = typed.get(input.id) ?? input.value;
+  if (focused) document.getElementById(focused)?.focus();
 }
 
 /** As the browser writes what the server wrote. */

@@ -94,7 +94,9 @@ pub(crate) enum Event {
     StandsBy,
     BranchEnded,
     /// Who sent has gone, and nothing more comes.
-    Ended,
+    Ended {
+        warning: Option<String>,
+    },
     /// Nothing here can decode a stream; it is left out.
     Unreadable {
         rendition: Rendition,

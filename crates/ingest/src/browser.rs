@@ -44,75 +44,78 @@ struct Taken {
     key_frame_at: Instant,
 }
 
+/// That the connection is over; with what somebody has to know.
+struct Over(Option<String>);
+
 impl Attending {
     pub(crate) fn run(&self, ended: &Ended) {
         let mut taken: Option<Taken> = None;
         let mut looked_at: Option<Instant> = None;
-        let mut goes_on = true;
-        while goes_on && !ended.is_set() {
+        let mut over = None;
+        while over.is_none() && !ended.is_set() {
             if looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
                 looked_at = Some(Instant::now());
-                goes_on = self.look(&mut taken);
+                over = self.look(&mut taken).err();
             }
-            goes_on &= taken.as_mut().is_none_or(|taken| self.look_after(taken));
+            self.keep_key_frames_coming(taken.as_mut());
             std::thread::sleep(Ended::LOOK_EVERY);
         }
         if let Some(taken) = taken {
             self.switchboard.hang_up(taken.call);
         }
-        tell(&self.events, Event::Ended);
+        tell(&self.events, Event::Ended { warning: over.and_then(|Over(warning)| warning) });
     }
 
-    /// Answers who calls. Whether the element can be used further: it takes one offer in its life.
-    fn look(&self, taken: &mut Option<Taken>) -> bool {
-        let Some(call) = self.switchboard.next(&self.key_sha256) else { return true };
+    /// Looks after who is connected, and answers who calls.
+    fn look(&self, taken: &mut Option<Taken>) -> Result<(), Over> {
+        if let Some(taken) = taken {
+            self.look_after(taken)?;
+        }
+        let Some(call) = self.switchboard.next(&self.key_sha256) else { return Ok(()) };
         let refuse = |reason: &str| {
             self.switchboard.answer(call.id, Err(reason));
-            let remedy = format!("a browser called and was refused: {reason}");
-            tell(&self.events, Event::Refused { remedy });
+            format!("a browser called and was refused: {reason}")
         };
         if taken.is_some() {
-            refuse("another browser is being recorded in this room: stop that one first");
-            return true;
+            let remedy = refuse("another browser is being recorded in this room: stop that one first");
+            tell(&self.events, Event::Refused { remedy });
+            return Ok(());
         }
         let Some(offer) = read_offer(&call.offer) else {
-            refuse("what it offers is no SDP with a sound or a picture");
-            return true;
+            let remedy = refuse("what it offers is no SDP with a sound or a picture");
+            tell(&self.events, Event::Refused { remedy });
+            return Ok(());
         };
-        match self.negotiate(&offer) {
-            Ok(answer) => {
-                self.switchboard.answer(call.id, Ok(&answer));
-                let now = Instant::now();
-                *taken = Some(Taken { call: call.id, answered_at: now, connected: false, key_frame_at: now });
-                true
-            }
-            Err(reason) => {
-                refuse(&reason);
-                false
-            }
-        }
+        // The element takes one offer in its life.
+        let answer = self.negotiate(&offer).map_err(|reason| Over(Some(refuse(&reason))))?;
+        self.switchboard.answer(call.id, Ok(&answer));
+        let now = Instant::now();
+        *taken = Some(Taken { call: call.id, answered_at: now, connected: false, key_frame_at: now });
+        Ok(())
     }
 
-    /// Whether it goes on.
-    fn look_after(&self, taken: &mut Taken) -> bool {
+    fn look_after(&self, taken: &mut Taken) -> Result<(), Over> {
         match self.webrtc.property::<State>("connection-state") {
-            State::Failed | State::Closed => return false,
+            State::Failed | State::Closed if taken.connected => return Err(Over(None)),
             State::Connected => taken.connected = true,
             _ => {}
         }
         if !taken.connected && taken.answered_at.elapsed() > CONNECTED_WITHIN {
-            let remedy = format!(
+            return Err(Over(Some(format!(
                 "a browser called and nothing of it arrived: let UDP to port {} of this machine through the firewall",
                 self.port
-            );
-            tell(&self.events, Event::Refused { remedy });
-            return false;
+            ))));
         }
-        if taken.connected && taken.key_frame_at.elapsed() >= KEY_FRAME_EVERY {
+        if self.switchboard.is_held(taken.call) { Ok(()) } else { Err(Over(None)) }
+    }
+
+    fn keep_key_frames_coming(&self, taken: Option<&mut Taken>) {
+        if let Some(taken) = taken.filter(|taken| taken.connected)
+            && taken.key_frame_at.elapsed() >= KEY_FRAME_EVERY
+        {
             taken.key_frame_at = Instant::now();
             self.ask_for_key_frame();
         }
-        self.switchboard.is_held(taken.call)
     }
 
     fn ask_for_key_frame(&self) {

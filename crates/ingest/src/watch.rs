@@ -83,7 +83,8 @@ pub(crate) struct Watch<'a> {
     /// Something came, whether or not it was recorded.
     brought: bool,
     standing_by: bool,
-    ended: bool,
+    /// Who sent has gone; with what somebody has to know.
+    ended: Option<Vec<String>>,
     ended_branches: usize,
     drained: bool,
     end: Option<MediaTime>,
@@ -112,7 +113,7 @@ impl<'a> Watch<'a> {
             connected: false,
             brought: false,
             standing_by: false,
-            ended: false,
+            ended: None,
             ended_branches: 0,
             drained: false,
             end: None,
@@ -139,8 +140,8 @@ impl<'a> Watch<'a> {
             if stop.is_stopped() {
                 return Ok((Ending::Stopped, Vec::new()));
             }
-            if self.ended {
-                return Ok((Ending::SourceEnded, Vec::new()));
+            if let Some(warnings) = self.ended.take() {
+                return Ok((Ending::SourceEnded, warnings));
             }
             self.look_for_refusal();
             self.look_for_answer()?;
@@ -267,7 +268,7 @@ impl<'a> Watch<'a> {
                     self.tell(Progress::StandingBy);
                 }
             }
-            Event::Ended => self.ended = true,
+            Event::Ended { warning } => self.ended = Some(warning.into_iter().collect()),
             Event::BranchEnded => self.ended_branches += 1,
             Event::Failed(error) => return Err(error),
         }

@@ -196,3 +196,22 @@ fn a_browser_with_the_key_is_recorded_until_it_hangs_up() {
     }
     assert!(line.state.lock().unwrap().answers.iter().all(|(call, _)| *call != stranger));
 }
+
+#[test]
+fn a_browser_whose_packets_do_not_arrive_is_given_up_with_the_remedy() {
+    let temp = tempfile::tempdir().unwrap();
+    let (port, line) = (free_port(), Arc::new(Line::default()));
+    let recorder = recorder(port, temp.path(), &line);
+    recorder.wait_until_listening();
+    let sender = Sender::new();
+    let call = line.call(KEY, &sender.offer());
+    // It never hears the answer.
+    line.answer_to(call).unwrap();
+    line.wait_until_over(call);
+    let summary = recorder.end().unwrap();
+    assert_eq!(summary.ending, Ending::SourceEnded);
+    assert!(
+        summary.warnings[0].contains("firewall") && summary.warnings[0].contains(&port.to_string()),
+        "{summary:?}"
+    );
+}

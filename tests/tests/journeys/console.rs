@@ -271,6 +271,9 @@ fn a_clerk_runs_a_meeting_and_another_sees_it_happen() {
         }
     };
     both_read("Live");
+    // Who is just typing goes on typing.
+    tablet.keys("details summary", Browser::ENTER);
+    tablet.keys("#reason", "Legal");
     for item in ["1 Apologies for absence", "2 Minutes"] {
         desk.press("button[name=item]");
         let begun = format!("document.querySelector('[aria-current=step]')?.textContent.includes('{item}')");
@@ -281,6 +284,8 @@ fn a_clerk_runs_a_meeting_and_another_sees_it_happen() {
     let items = &server.json(&format!("/api/v1/meetings/{SLUG}"))["items"];
     assert_eq!(items[0]["spans"][0]["end_ms"], items[1]["spans"][0]["start_ms"], "{items}");
 
+    assert_eq!(tablet.value("document.querySelector('#reason').value"), "Legal");
+    assert_eq!(tablet.value("document.activeElement.id"), "reason");
     desk.keys("details summary", Browser::ENTER);
     desk.keys("#reason", &["Schedule 12A, paragraph 3", Browser::ENTER].concat());
     both_read("Private");

@@ -9,8 +9,9 @@ use axum::{
 };
 use chrono::TimeDelta;
 use moothall_core::{AgendaItemId, Evidence, MeetingState, SpanId};
-use moothall_store::{ExemptSpan, ItemSpan, Meeting, Role, SessionError};
+use moothall_store::{AuditEntry, ExemptSpan, ItemSpan, Meeting, Role, SessionError};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{
     events::{self, Parts},
@@ -223,6 +224,9 @@ pub async fn act(
                 confirmed: true,
             };
             tx.start_item(meeting.id, &span).await?;
+            let entry = AuditEntry::new(meeting.council_id, by, now, "meeting.item", meeting.id);
+            let after = json!({ "number": item.number, "title": item.title, "start_ms": span.start_ms });
+            tx.audit(&entry.changed(None, after)).await?;
         }
     }
     tx.commit().await?;

@@ -100,6 +100,8 @@ async fn items_begin_when_the_clerk_says_so() {
     assert_eq!((open[0].item_id, open[0].start_ms), (last.id, 90 * 60_000));
     assert_eq!((open[0].source, open[0].confirmed), (Evidence::Clerk, true));
     assert!(clerk.reads().await.contains("aria-current=\"step\""));
+    let entries = db.audit_of(&id.to_string()).await.unwrap();
+    assert_eq!(entries.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(), ["meeting.item"]);
     let unknown = moothall_core::AgendaItemId::new().to_string();
     assert_eq!(clerk.does(&[("action", "item"), ("item", &unknown)]).await.status, StatusCode::NOT_FOUND);
     clerk.did(&[("action", "end")]).await;
