@@ -96,7 +96,9 @@ export class Playback {
     if (this.resting) return;
     this.resting = true;
     // Otherwise it would show that more is on its way.
-    this.media.addEventListener("waiting", () => this.resting && this.media.pause(), { once: true });
+    const pause = () => this.resting && this.media.pause();
+    if (this.media.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) pause();
+    else this.media.addEventListener("waiting", pause, { once: true });
     this.hls?.stopLoad();
     window.clearTimeout(this.retryTimer);
     this.say("");
