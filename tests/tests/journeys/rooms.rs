@@ -82,6 +82,10 @@ fn key_is_changed(home: &Home, source: &str, key_is_called: &str) {
     let second = Shown::by(&room(home, &["rotate-key", "council-chamber"]).ok());
     assert_ne!(first.key, second.key);
     until("the connection to end", MINUTE, || encoder.has_ended().then_some(()));
+    // The state is told before anybody listens with the new key.
+    until("somebody to listen again", MINUTE, || {
+        (server.log().matches("waiting for an encoder").count() > 1).then_some(())
+    });
     wait_for_state(home, "waiting");
     let before_ms = server.recorded_ms(SLUG);
     encoder = Encoder::push(&sound, Picture::With, &first.address);
