@@ -72,10 +72,6 @@ impl Timing {
 
 /// What the threads of the pipeline tell the one that waits for it.
 pub(crate) enum Event {
-    /// What the pipeline itself tells.
-    Message(gst::Message),
-    /// Somebody ends the connection.
-    Stopped,
     /// An encoder asks to be let in; it may still be refused.
     Asked,
     Refused {

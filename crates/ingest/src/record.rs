@@ -3,7 +3,7 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -15,11 +15,11 @@ use gst::prelude::*;
 use moothall_core::{Clock, MediaTime};
 
 use crate::{
-    branch::{Base, Event, Shared},
+    branch::{Base, Shared},
     journal::Rendition,
     lead::Rank,
     meter::Meter,
-    pipeline::{Connection, tell},
+    pipeline::Connection,
     reach::Reach,
     recording::{Recording, lock},
     source::Source,
@@ -56,17 +56,12 @@ pub struct StopHandle(Arc<Stop>);
 struct Stop {
     stopped: AtomicBool,
     discarding: AtomicBool,
-    /// The connections whose ends somebody waits for.
-    waiting: Mutex<Vec<Weak<Shared>>>,
 }
 
 impl StopHandle {
     /// What has arrived is still recorded.
     pub fn stop(&self) {
         self.0.stopped.store(true, Ordering::SeqCst);
-        for connection in lock(&self.0.waiting).drain(..).filter_map(|waiting| waiting.upgrade()) {
-            connection.tell(Event::Stopped);
-        }
     }
 
     /// What the pipeline holds is thrown away: not even muxed.
@@ -77,19 +72,6 @@ impl StopHandle {
 
     pub fn is_stopped(&self) -> bool {
         self.0.stopped.load(Ordering::SeqCst)
-    }
-
-    /// From now on it wakes who waits for the end of this connection.
-    fn ends(&self, connection: &Arc<Shared>) {
-        {
-            let mut waiting = lock(&self.0.waiting);
-            waiting.retain(|former| former.strong_count() > 0);
-            waiting.push(Arc::downgrade(connection));
-        }
-        // It may have been before.
-        if self.is_stopped() {
-            self.stop();
-        }
     }
 
     pub(crate) fn is_discarding(&self) -> bool {
@@ -261,7 +243,6 @@ impl Recording {
             Base::File(options.file_epoch)
         };
         let (events, received) = mpsc::channel();
-        let messages = events.clone();
         let shared = Arc::new(Shared {
             clock: options.clock.clone(),
             recording: Arc::clone(&self.inner),
@@ -273,31 +254,25 @@ impl Recording {
             ladder: options.ladder,
             meter: options.meter.clone(),
         });
-        stop.ends(&shared);
         let reach = if options.private_network { Reach::Anywhere } else { Reach::Public };
         let connection = Connection::new(source, reach, options.switchboard.as_ref(), &shared)?;
         if let (Some(meter), Some(element)) = (&options.meter, &connection.source) {
             meter.comes_through(element, options.rank);
         }
         let bus = connection.pipeline.bus().ok_or_else(|| RecordError::Pipeline("it has no bus".into()))?;
-        bus.set_sync_handler(move |_, message| {
-            tell(&messages, Event::Message(message.clone()));
-            gst::BusSyncReply::Drop
-        });
         let started = connection.pipeline.set_state(gst::State::Playing);
         if let Err(error) = started {
-            let told = received.try_iter().find_map(|event| match event {
-                Event::Message(message) => failure(&message),
-                _ => None,
-            });
-            let reason = told.unwrap_or_else(|| Failure { no_media: false, text: error.to_string() });
+            let reason = bus
+                .pop_filtered(&[gst::MessageType::Error])
+                .and_then(|message| failure(&message))
+                .unwrap_or_else(|| Failure { no_media: false, text: error.to_string() });
             return Err(not_started(source, reason));
         }
         let mut watch = Watch::new(source, options, received, &mut progress);
         if let Some(port) = source.listens_at() {
             watch.tell(Progress::Listening { port });
         }
-        let ended = watch.until_it_ends(&connection, stop).and_then(|ended| {
+        let ended = watch.until_it_ends(&connection, &bus, stop).and_then(|ended| {
             if !stop.is_discarding() {
                 watch.drain(&connection)?;
             }

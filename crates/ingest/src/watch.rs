@@ -18,8 +18,8 @@ use crate::{
     source::{Source, SrtAddress, SrtMode},
 };
 
-/// How soon it is seen that something takes too long.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often the waiting thread looks up.
+const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 /// How long the muxers may take to give what they hold.
 const DRAIN: Duration = Duration::from_secs(10);
 /// SRT's handshake takes milliseconds: an encoder that asked and is not in after this was refused.
@@ -130,13 +130,12 @@ impl<'a> Watch<'a> {
     pub(crate) fn until_it_ends(
         &mut self,
         connection: &Connection,
+        bus: &gst::Bus,
         stop: &StopHandle,
     ) -> Result<(Ending, Vec<String>), RecordError> {
         loop {
-            let message = match self.received.recv_timeout(LOOK_EVERY) {
-                Ok(event) => self.take(event, connection)?,
-                Err(_) => None,
-            };
+            let message = bus.timed_pop(TICK);
+            self.take_events(connection)?;
             if stop.is_stopped() {
                 return Ok((Ending::Stopped, Vec::new()));
             }
@@ -212,67 +211,59 @@ impl<'a> Watch<'a> {
 
     fn take_events(&mut self, connection: &Connection) -> Result<(), RecordError> {
         while let Ok(event) = self.received.try_recv() {
-            self.take(event, connection)?;
-        }
-        Ok(())
-    }
-
-    /// Gives what the pipeline itself told.
-    fn take(&mut self, event: Event, connection: &Connection) -> Result<Option<gst::Message>, RecordError> {
-        match event {
-            Event::Message(message) => return Ok(Some(message)),
-            Event::Stopped => {}
-            Event::Asked => self.asked_at = self.asked_at.or_else(|| Some(Instant::now())),
-            Event::Connected => {
-                self.asked_at = None;
-                self.alive_since.get_or_insert_with(Instant::now);
-                if !self.connected {
-                    self.tell(Progress::Connected);
+            match event {
+                Event::Asked => self.asked_at = self.asked_at.or_else(|| Some(Instant::now())),
+                Event::Connected => {
+                    self.asked_at = None;
+                    self.alive_since.get_or_insert_with(Instant::now);
+                    if !self.connected {
+                        self.tell(Progress::Connected);
+                    }
+                    self.connected = true;
                 }
-                self.connected = true;
-            }
-            Event::Refused { remedy } => self.refused(remedy),
-            Event::Unreadable { rendition, codec } => {
-                let what = if rendition.is_picture() { "picture" } else { "sound" };
-                self.notice(format!(
+                Event::Refused { remedy } => self.refused(remedy),
+                Event::Unreadable { rendition, codec } => {
+                    let what = if rendition.is_picture() { "picture" } else { "sound" };
+                    self.notice(format!(
                         "the {what} of {} is {codec}, which nothing here can decode, and is left out: set the encoder to \
                          H.264 and AAC",
                         self.source
                     ));
-                self.missing = Some(codec);
-            }
-            Event::Notice { text } => self.notice(text),
-            Event::Stream { rendition, codec, transcoded } => {
-                self.seen = match self.seen {
-                    seen if !rendition.is_original() => seen,
-                    None => Some((Instant::now(), rendition)),
-                    Some((_, other)) if other != rendition => None,
-                    seen => seen,
-                };
-                self.tell(Progress::Stream { rendition, codec, transcoded });
-            }
-            Event::Recorded { end } => {
-                self.end = self.end.max(Some(end));
-                self.alive_since = Some(Instant::now());
-                (self.brought, self.standing_by) = (true, false);
-                if self.of_ms.is_none() && !self.source.is_live() {
-                    let duration = connection.pipeline.query_duration::<gst::ClockTime>();
-                    self.of_ms = duration.map(|duration| duration.mseconds() as i64);
+                    self.missing = Some(codec);
                 }
-                self.tell(Progress::Recorded { end, of_ms: self.of_ms });
-            }
-            Event::StandsBy => {
-                self.alive_since = Some(Instant::now());
-                self.brought = true;
-                if !std::mem::replace(&mut self.standing_by, true) {
-                    self.tell(Progress::StandingBy);
+                Event::Notice { text } => self.notice(text),
+                Event::Stream { rendition, codec, transcoded } => {
+                    self.seen = match self.seen {
+                        seen if !rendition.is_original() => seen,
+                        None => Some((Instant::now(), rendition)),
+                        Some((_, other)) if other != rendition => None,
+                        seen => seen,
+                    };
+                    self.tell(Progress::Stream { rendition, codec, transcoded });
                 }
+                Event::Recorded { end } => {
+                    self.end = self.end.max(Some(end));
+                    self.alive_since = Some(Instant::now());
+                    (self.brought, self.standing_by) = (true, false);
+                    if self.of_ms.is_none() && !self.source.is_live() {
+                        let duration = connection.pipeline.query_duration::<gst::ClockTime>();
+                        self.of_ms = duration.map(|duration| duration.mseconds() as i64);
+                    }
+                    self.tell(Progress::Recorded { end, of_ms: self.of_ms });
+                }
+                Event::StandsBy => {
+                    self.alive_since = Some(Instant::now());
+                    self.brought = true;
+                    if !std::mem::replace(&mut self.standing_by, true) {
+                        self.tell(Progress::StandingBy);
+                    }
+                }
+                Event::Ended { warning } => self.ended = Some(warning.into_iter().collect()),
+                Event::BranchEnded => self.ended_branches += 1,
+                Event::Failed(error) => return Err(error),
             }
-            Event::Ended { warning } => self.ended = Some(warning.into_iter().collect()),
-            Event::BranchEnded => self.ended_branches += 1,
-            Event::Failed(error) => return Err(error),
         }
-        Ok(None)
+        Ok(())
     }
 
     fn look_for_refusal(&mut self) {
