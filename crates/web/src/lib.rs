@@ -1,7 +1,8 @@
 //! The public's side: pages, API and media origin; and the clerk's console.
 //!
-//! Architecture invariant: nothing but the console writes, and nothing of a meeting whose state is not public leaves
-//! here but its name, time and agenda, other than into the console.
+//! Architecture invariant: nothing but the console writes, other than the calls of encoders that show their
+//! room's key (`whip`); and nothing of a meeting whose state is not public leaves here but its name, time and
+//! agenda, other than into the console.
 //!
 //! Architecture invariant: whatever is below `/clerk` is asked for by somebody who is signed in, and what a
 //! council's users may not see is not there for them.

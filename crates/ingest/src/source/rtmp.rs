@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener},
     sync::mpsc::Sender,
 };
 
@@ -51,11 +51,7 @@ impl RtmpAddress {
     pub(crate) fn apart(rest: &str) -> Result<(Self, Option<Secret>), SourceError> {
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (place, app) = place.split_once('/').unwrap_or((place, ""));
-        let (host, port) = FORM.host_and_port(place)?;
-        let host = match host.as_str() {
-            "" => Ipv4Addr::UNSPECIFIED.into(),
-            host => host.parse().map_err(|_| SourceError::HostNotAddress { scheme: FORM.scheme })?,
-        };
+        let (host, port) = FORM.own_address(place)?;
         let app = app.trim_end_matches('/');
         if app.is_empty() || !app.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte))
         {

@@ -1,6 +1,6 @@
 //! The parts that the addresses of several protocols share.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::SourceError;
 
@@ -26,6 +26,16 @@ impl Form {
                 host.to_owned()
             }
             None => return Err(SourceError::Host { scheme: self.scheme }),
+        };
+        Ok((host, port))
+    }
+
+    /// The same where the host is an address of this machine; an absent one stands for all of its addresses.
+    pub(super) fn own_address(&self, place: &str) -> Result<(IpAddr, u16), SourceError> {
+        let (host, port) = self.host_and_port(place)?;
+        let host = match host.as_str() {
+            "" => Ipv4Addr::UNSPECIFIED.into(),
+            host => host.parse().map_err(|_| SourceError::HostNotAddress { scheme: self.scheme })?,
         };
         Ok((host, port))
     }

@@ -37,14 +37,10 @@ impl UdpAddress {
         // Other programs put an @ before an address that is listened at.
         let place = rest.strip_prefix('@').unwrap_or(rest);
         let (place, query) = place.split_once('?').unwrap_or((place, ""));
-        let (host, port) = FORM.host_and_port(place.trim_end_matches('/'))?;
+        let (host, port) = FORM.own_address(place.trim_end_matches('/'))?;
         if let Some(parameter) = FORM.parameters(query).next() {
             parameter?;
         }
-        let host = match host.as_str() {
-            "" => Ipv4Addr::UNSPECIFIED.into(),
-            host => host.parse().map_err(|_| SourceError::HostNotAddress { scheme: FORM.scheme })?,
-        };
         Ok(Self { host, port })
     }
 

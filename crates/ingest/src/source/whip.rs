@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr, UdpSocket},
     sync::{Arc, mpsc::Sender},
 };
 
@@ -38,11 +38,7 @@ impl WhipAddress {
     pub(crate) fn read(rest: &str) -> Result<Self, SourceError> {
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         FORM.parameters(query).try_for_each(|parameter| parameter.map(drop))?;
-        let (host, port) = FORM.host_and_port(place.trim_end_matches('/'))?;
-        let host = match host.as_str() {
-            "" => Ipv4Addr::UNSPECIFIED.into(),
-            host => host.parse().map_err(|_| SourceError::HostNotAddress { scheme: FORM.scheme })?,
-        };
+        let (host, port) = FORM.own_address(place.trim_end_matches('/'))?;
         Ok(Self { host, port, key_sha256: String::new() })
     }
 

@@ -211,7 +211,7 @@ pub async fn act(
             let items = tx.agenda_items(meeting.id).await?;
             let item = items.iter().find(|item| Some(item.id) == done.item).ok_or(Failure::NotFound)?;
             let Some(recording) = recording.filter(|_| meeting.state == MeetingState::Live) else {
-                let text = "Nothing is recorded yet, so that the item has no moment to begin at.";
+                let text = "Nothing is recorded now, so that the item has no moment to begin at: begin it once the meeting is live.";
                 return Err(Failure::Refused(StatusCode::CONFLICT, text.to_owned()));
             };
             let span = ItemSpan {
@@ -237,6 +237,13 @@ impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
         match error {
             SessionError::Store(error) => error.into(),
+            SessionError::State(_) => {
+                let text = format!(
+                    "{} Somebody may have changed it meanwhile: go back and look.",
+                    sentence(&error.to_string())
+                );
+                Self::Refused(StatusCode::CONFLICT, text)
+            }
             refused => Self::Refused(StatusCode::CONFLICT, sentence(&refused.to_string())),
         }
     }

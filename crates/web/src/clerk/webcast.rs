@@ -66,7 +66,7 @@ async fn call(
 ) -> Result<Response> {
     let room = own(&state, &signed_in, &slug).await?;
     let Some(key) = whip::keys(&room).next() else {
-        let text = "Browsers are not recorded in this room: its source is another.";
+        let text = "Browsers are not recorded in this room: whoever runs Moothall can let them in with `moothall room set`.";
         return Err(Failure::Refused(StatusCode::CONFLICT, text.to_owned()));
     };
     let answer =
