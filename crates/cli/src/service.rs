@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use clap::ValueEnum;
 use moothall_core::Clock;
 use moothall_search::Index;
-use moothall_store::Db;
+use moothall_store::{Db, Lane};
 use moothall_web::AppState;
 use moothall_worker::{
     Alerts, Archiver, HealthSettings, Indexer, Recorders, Speech, Worker, tidy_until_stopped,
@@ -109,14 +109,14 @@ impl Service {
             }
         }
         if roles.contains(&Role::Work) {
-            let worker = Worker {
+            let worker = Arc::new(Worker {
                 db: db.clone(),
                 clock: clock.clone(),
                 media_dir: settings.media_dir(),
                 archive,
                 speech: Arc::new(Speech::new(settings.models(), &settings.model, settings.mode)),
                 name: format!("process {}", std::process::id()),
-            };
+            });
             let alerts =
                 Alerts { db: db.clone(), clock: clock.clone(), settings: Arc::new(settings.alerts()?) };
             let alert_until = stopped.clone();
@@ -129,10 +129,13 @@ impl Service {
                 tidied.await;
                 Ok(())
             });
-            tasks.spawn(async move {
-                worker.run(stopped).await;
-                Ok(())
-            });
+            for lane in [Lane::Prompt, Lane::Long] {
+                let (worker, work_until) = (Arc::clone(&worker), stopped.clone());
+                tasks.spawn(async move {
+                    worker.run(lane, work_until).await;
+                    Ok(())
+                });
+            }
         }
         Ok(Self { tasks, stop, terminate })
     }

@@ -20,6 +20,18 @@ pub enum JobKind {
     Record,
     /// Makes pictures of a recording that is over: its poster and its storyboard.
     Preview,
+    /// Tells the voices of a recording that is over apart.
+    Voices,
+}
+
+/// Whoever works in one lane leaves the jobs of the other alone, so that what is wanted soon never waits for
+/// what takes long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Jobs that are done piece by piece, or quickly.
+    Prompt,
+    /// Listening to a whole recording at once.
+    Long,
 }
 
 impl JobKind {
@@ -28,6 +40,7 @@ impl JobKind {
             Self::Transcribe => "transcribe",
             Self::Record => "record",
             Self::Preview => "preview",
+            Self::Voices => "voices",
         }
     }
 }
@@ -40,6 +53,7 @@ impl TryFrom<String> for JobKind {
             "transcribe" => Ok(Self::Transcribe),
             "record" => Ok(Self::Record),
             "preview" => Ok(Self::Preview),
+            "voices" => Ok(Self::Voices),
             _ => Err(inconsistent("kind", &text)),
         }
     }
@@ -121,11 +135,11 @@ statements! {
             total, created_at)
         VALUES ($1, $2, $3, 'ready', $4, $5, 0, 0, 0, 0, $5)
         ON CONFLICT (kind, meeting_id) WHERE state IN ('ready', 'running') DO NOTHING";
-    CANDIDATE = "SELECT id FROM jobs WHERE (state = 'ready' AND run_after <= $1)
-            OR (state = 'running' AND lease_until < $1)
+    CANDIDATE = "SELECT id FROM jobs WHERE (kind = 'voices') = $2
+            AND ((state = 'ready' AND run_after <= $1) OR (state = 'running' AND lease_until < $1))
         ORDER BY priority, run_after, id LIMIT 1";
-    CANDIDATE_SKIPPING = "SELECT id FROM jobs WHERE (state = 'ready' AND run_after <= $1)
-            OR (state = 'running' AND lease_until < $1)
+    CANDIDATE_SKIPPING = "SELECT id FROM jobs WHERE (kind = 'voices') = $2
+            AND ((state = 'ready' AND run_after <= $1) OR (state = 'running' AND lease_until < $1))
         ORDER BY priority, run_after, id LIMIT 1 FOR UPDATE SKIP LOCKED";
     ABANDON = "UPDATE jobs SET state = 'failed', lease_until = NULL,
             error = 'its workers died again and again; see their logs'
@@ -151,7 +165,12 @@ statements! {
 
 impl Db {
     /// Takes the next job that is due, or one whose worker has died.
-    pub async fn claim_job(&self, worker: &str, now: DateTime<Utc>) -> Result<Option<ClaimedJob>> {
+    pub async fn claim_job(
+        &self,
+        worker: &str,
+        lane: Lane,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ClaimedJob>> {
         let mut tx = self.begin().await?;
         // Work that kills whoever takes it must not go round for ever.
         on_tx!(&mut tx, |connection| {
@@ -163,7 +182,7 @@ impl Db {
             Self::Postgres(_) => CANDIDATE_SKIPPING,
         };
         let id: Option<JobId> = on_tx!(&mut tx, |connection| {
-            sqlx::query_scalar(candidate).bind(now).fetch_optional(connection).await
+            sqlx::query_scalar(candidate).bind(now).bind(lane == Lane::Long).fetch_optional(connection).await
         })?;
         let Some(id) = id else {
             tx.commit().await?;

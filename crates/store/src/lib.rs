@@ -48,7 +48,7 @@ pub use councils::{Committee, Council, Membership, Person, PersonMeeting};
 pub use error::StoreError;
 pub use health::FindingRow;
 pub use imports::MediaObjection;
-pub use jobs::{ClaimedJob, Job, JobKind, JobState, LEASE, MAX_ATTEMPTS, NewJob};
+pub use jobs::{ClaimedJob, Job, JobKind, JobState, LEASE, Lane, MAX_ATTEMPTS, NewJob};
 pub use meetings::{ChangedMeeting, Meeting, MeetingFilter};
 pub use recordings::Recording;
 pub use rooms::{Room, RoomAddress, RoomSource, RoomState};

@@ -139,6 +139,10 @@ statements! {
     CAPTION = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected FROM captions
         WHERE id = $1";
     CAPTIONS_DELETE = "DELETE FROM captions WHERE meeting_id = $1";
+    CAPTION_CUT = "UPDATE captions SET end_ms = $2, text = $3, words = $4, confidence = $5 WHERE id = $1";
+    VOICES_UNHEARD_DELETE = "DELETE FROM speakers WHERE meeting_id = $1 AND kind = 'voice'
+        AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.speaker_id = speakers.id)
+        AND NOT EXISTS (SELECT 1 FROM speaker_marks m WHERE m.speaker_id = speakers.id)";
     CAPTION_SET_TURN = "UPDATE captions SET turn_id = $2 WHERE id = $1";
     TURN_DELETE = "DELETE FROM turns WHERE id = $1";
     CAPTION_CORRECT = "UPDATE captions SET text = $2, corrected = $3 WHERE id = $1";
@@ -308,6 +312,30 @@ impl Tx {
                 sqlx::query(TURN_DELETE).bind(turn.id).execute(connection).await.map(drop)
             })?;
         }
+        Ok(())
+    }
+
+    /// Keeps of a caption what `first` has: its end, text and words. The rest is appended as other captions.
+    pub async fn cut_caption(&mut self, first: &CaptionRow) -> Result<()> {
+        on_tx!(self, |connection| {
+            sqlx::query(CAPTION_CUT)
+                .bind(first.id)
+                .bind(first.end_ms)
+                .bind(&first.text)
+                .bind(&first.words)
+                .bind(first.confidence)
+                .execute(connection)
+                .await
+                .map(drop)
+        })?;
+        Ok(())
+    }
+
+    /// Forgets unnamed voices of the meeting to which nothing belongs any more.
+    pub async fn forget_unheard_voices(&mut self, meeting: MeetingId) -> Result<()> {
+        on_tx!(self, |connection| {
+            sqlx::query(VOICES_UNHEARD_DELETE).bind(meeting).execute(connection).await.map(drop)
+        })?;
         Ok(())
     }
 

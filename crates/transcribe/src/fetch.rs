@@ -29,9 +29,10 @@ impl Models {
         let part = target.with_file_name(format!("{}.part", entry.file));
         fs::create_dir_all(&self.dir)
             .map_err(|source| ModelError::File { path: self.dir.clone(), source })?;
-        let url = match &self.mirror {
-            Some(address) => format!("{address}/{}", entry.file),
-            None => entry.url.clone(),
+        let url = match (&self.mirror, &entry.url) {
+            (Some(address), _) => format!("{address}/{}", entry.file),
+            (None, Some(url)) => url.clone(),
+            (None, None) => return Err(ModelError::NoPlace { name: name.to_owned() }),
         };
 
         let mut attempt = 1;

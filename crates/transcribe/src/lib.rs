@@ -3,7 +3,7 @@
 //! Sound is 16 kHz mono `f32` throughout, from -1 to 1. [`Transcriber`] holds the models; a [`Stream`] takes
 //! sound as it comes and gives captions back. On the way: voice activity ([`vad`]), windows of speech
 //! ([`windows`]), Whisper ([`decode`]), repair of its known failures ([`repair`]), captions cut for reading
-//! ([`layout`]).
+//! ([`layout`]). Beside it, [`voices`] tells who speaks when.
 //!
 //! Architecture invariant: nothing is decoded where no voice was found, so that silence, hum and music yield
 //! no text; and no file is opened but the models'.
@@ -16,6 +16,7 @@ pub mod repair;
 mod stream;
 mod transcriber;
 pub mod vad;
+pub mod voices;
 pub mod windows;
 
 pub use models::{Listed, ModelError, Models};

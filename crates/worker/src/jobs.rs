@@ -5,17 +5,17 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Result;
 use moothall_archive::Archive;
 use moothall_core::Clock;
-use moothall_store::{ClaimedJob, Db, JobKind, StoreError};
+use moothall_store::{ClaimedJob, Db, JobKind, Lane, StoreError};
 use tokio::sync::watch;
 
-use crate::{Speech, preview, transcribe, upload};
+use crate::{Speech, preview, transcribe, upload, voices};
 
 /// How long an idle worker waits before it looks for work again.
 const IDLE: Duration = Duration::from_secs(1);
 /// Several signs of life fit into one lease.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// Does jobs, one after the other.
+/// Does jobs, in each lane one after the other.
 pub struct Worker {
     pub db: Db,
     pub clock: Clock,
@@ -28,10 +28,10 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Works until `stop` says so; the job in hand is finished first.
-    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+    /// Works in a lane until `stop` says so; the job in hand is finished first.
+    pub async fn run(&self, lane: Lane, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            let claimed = match self.db.claim_job(&self.name, self.clock.now()).await {
+            let claimed = match self.db.claim_job(&self.name, lane, self.clock.now()).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     tracing::error!(%error, "cannot look for work");
@@ -73,6 +73,10 @@ impl Worker {
                 }
                 JobKind::Record => upload::run(&self.db, &self.media_dir, &self.clock, job).await,
                 JobKind::Preview => preview::run(&self.db, &self.media_dir, archive, &self.clock, job).await,
+                JobKind::Voices => {
+                    let models = self.speech.models().clone();
+                    voices::run(&self.db, &self.media_dir, archive, &self.clock, models, job).await
+                }
             }
         };
         tokio::pin!(work);

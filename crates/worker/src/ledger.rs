@@ -90,6 +90,10 @@ impl Ledger {
             let job = NewJob { kind: JobKind::Preview, meeting_id: self.meeting.id, priority: priority::NEW };
             tx.enqueue(&job, self.clock.now()).await?;
         }
+        if row.finished && timeline.renditions().contains(&Rendition::Audio) {
+            let job = NewJob { kind: JobKind::Voices, meeting_id: self.meeting.id, priority: priority::NEW };
+            tx.enqueue(&job, self.clock.now()).await?;
+        }
         tx.commit().await?;
         Ok(true)
     }

@@ -25,6 +25,7 @@ mod transcribe;
 mod trim;
 mod turns;
 mod upload;
+mod voices;
 
 use std::path::{Path, PathBuf};
 

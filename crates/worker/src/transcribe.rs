@@ -11,12 +11,13 @@ use chrono::TimeDelta;
 use moothall_archive::Archive;
 use moothall_core::{Caption, CaptionId, Clock, MediaTime};
 use moothall_ingest::{Timeline, read_audio};
-use moothall_store::{ClaimedJob, Db, Meeting, Recording};
+use moothall_store::{ClaimedJob, Db, Meeting, Recording, SpeakerMark};
 use moothall_transcribe::{Mode, Models, Options, Transcriber};
 
 use crate::{
     timeline,
     turns::{Spoken, gather},
+    voices::{is_of_people, parts},
 };
 
 /// So much sound at once: long enough that all decoders have work, short enough that little is lost with a
@@ -36,6 +37,10 @@ pub struct Speech {
 impl Speech {
     pub fn new(models: Models, model: &str, mode: Mode) -> Self {
         Self { models, model: model.to_owned(), mode, loaded: Mutex::new(None) }
+    }
+
+    pub fn models(&self) -> &Models {
+        &self.models
     }
 
     /// The transcriber for a language; kept until another language is asked for.
@@ -79,7 +84,7 @@ pub async fn run(
     let meeting = db.meeting(job.meeting_id).await?.context("the meeting of this job is gone")?;
     let recording = db.recording(meeting.id).await?.context("the meeting of this job has no recording")?;
     let marks = db.speaker_marks(meeting.id).await?;
-    let breaks = marks.iter().map(|mark| MediaTime::from_ms(mark.at_ms)).collect();
+    let breaks = moments(marks.iter().filter(|mark| is_of_people(mark)));
     let from = recording.transcribed_ms;
     let (timeline, is_here) = timeline(media_dir, archive, meeting.id).await?;
     let slice = {
@@ -93,10 +98,15 @@ pub async fn run(
     if let (None, Some(language)) = (&meeting.language, slice.language) {
         tx.update_meeting(&Meeting { language: Some(language.to_owned()), ..meeting.clone() }).await?;
     }
-    let captions: Vec<Spoken> = slice.captions.into_iter().map(spoken).collect();
-    let count = captions.len();
+    let (count, captions) = (slice.captions.len(), slice.captions);
     if !captions.is_empty() {
+        // Whoever tells the voices apart meanwhile waits here, or has left other marks.
+        tx.touch_meeting(meeting.id).await?;
+        let marks = tx.speaker_marks(meeting.id).await?;
         let previous = tx.last_turn(meeting.id).await?;
+        let changes = moments(marks.iter().filter(|mark| !is_of_people(mark)));
+        let captions =
+            captions.into_iter().flat_map(|caption| by_voice(caption, &changes)).map(spoken).collect();
         let (turns, captions) = gather(previous, &marks, captions);
         tx.append_transcript(meeting.id, &turns, &captions).await?;
     }
@@ -116,6 +126,15 @@ pub async fn run(
     tx.commit().await?;
     tracing::info!(meeting = %meeting.slug, upto = %slice.position, captions = count, "transcribed");
     Ok(())
+}
+
+fn moments<'a>(marks: impl Iterator<Item = &'a SpeakerMark>) -> Vec<MediaTime> {
+    marks.map(|mark| MediaTime::from_ms(mark.at_ms)).collect()
+}
+
+fn by_voice(caption: Caption, changes: &[MediaTime]) -> Vec<Caption> {
+    let parts = parts(&caption.words, caption.end_ms, changes);
+    if parts.is_empty() { vec![caption] } else { parts }
 }
 
 fn slice(

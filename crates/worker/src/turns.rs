@@ -79,7 +79,8 @@ pub fn gather(
                 end_ms,
                 speaker_id,
                 evidence: if speaker_id.is_some() { evidence } else { Evidence::None },
-                confidence: speaker_id.map(|_| 1.0),
+                // A voice that nobody has named is no name that could be wrong.
+                confidence: speaker_id.filter(|_| evidence != Evidence::Voice).map(|_| 1.0),
             },
         };
         match turns.last_mut() {

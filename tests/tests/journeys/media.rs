@@ -42,6 +42,21 @@ fn the_sound_of_a_meeting_is_recorded_written_down_and_found() {
     let near = hits.iter().any(|hit| (0.0..8.0).contains(&(at_s - hit["t"].as_f64().unwrap())));
     assert!(near, "{asked} is said at {at_s}: {answer:#}");
 
+    // Nobody has said who speaks, but the voices are told apart; `meeting-7min` is read by six people.
+    if real.is_some() {
+        let speakers = until("the voices", 5 * MINUTE, || {
+            let answer = server.found("q=the&committee=");
+            let facet = answer["facets"]["speaker"].as_array().unwrap().clone();
+            (!facet.is_empty()).then_some(facet)
+        });
+        let names: Vec<&str> = speakers.iter().map(|speaker| speaker["label"].as_str().unwrap()).collect();
+        assert!((4..=6).contains(&names.len()), "{names:?}");
+        assert!(names.iter().all(|name| name.starts_with("Speaker ")), "{names:?}");
+        let transcript = server.page(&format!("/meetings/{SLUG}/transcript"));
+        assert!(transcript.contains("Speaker 6") && transcript.contains("told apart by voice"));
+        assert!(!transcript.contains("Speaker 7"));
+    }
+
     // What is there already is not recorded again.
     let again = home.import(&format!("--media {} --publish", sound.display())).ok();
     assert!(again.stdout.contains("is as it was"), "{again:?}");

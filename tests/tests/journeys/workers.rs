@@ -1,6 +1,6 @@
 //! Several processes on one installation, and the death of one of them.
 
-use moothall_store::JobState;
+use moothall_store::{Job, JobKind, JobState};
 use moothall_tests::{Home, MINUTE, Server, models_dir, shared_data, speech, until};
 use serde_json::Value;
 
@@ -23,6 +23,8 @@ fn a_worker_that_is_killed_leaves_its_work_to_the_other() {
         });
         doomed.kill();
 
+        let is_done = |slug| jobs(&home, slug).iter().all(|job: &Job| job.state == JobState::Done);
+        until("all work to be done", 5 * MINUTE, || (is_done("first") && is_done("second")).then_some(()));
         let transcripts = ["first", "second"].map(|slug| pages.transcript(&home, slug, 5 * MINUTE));
         for (slug, captions) in ["first", "second"].into_iter().zip(&transcripts) {
             nothing_is_there_twice(captions);
@@ -36,17 +38,32 @@ fn a_worker_that_is_killed_leaves_its_work_to_the_other() {
             transcripts.map(|captions| captions.iter().map(|caption| caption["text"].clone()).collect());
         let [first, second]: [Vec<Value>; 2] = texts;
         assert_eq!(first, second);
+        let [first, second] = ["first", "second"].map(|slug| speakers(&pages, slug));
+        assert!(first.contains(&"Speaker 2".to_owned()), "{first:?}");
+        assert_eq!(first, second);
     }
 }
 
-/// The state of the one job that a meeting has.
+/// The state of the job that writes a meeting down.
 fn state(home: &Home, slug: &str) -> JobState {
-    let jobs = home.database(async |db| {
+    let jobs = jobs(home, slug);
+    let transcriptions: Vec<&Job> = jobs.iter().filter(|job| job.kind == JobKind::Transcribe).collect();
+    assert_eq!(transcriptions.len(), 1, "{jobs:?}");
+    transcriptions[0].state
+}
+
+fn jobs(home: &Home, slug: &str) -> Vec<Job> {
+    home.database(async |db| {
         let meeting = db.meeting_by_slug(slug).await.unwrap().unwrap();
         db.jobs_of(meeting.id).await.unwrap()
-    });
-    assert_eq!(jobs.len(), 1, "{jobs:?}");
-    jobs[0].state
+    })
+}
+
+/// Who has each turn, one after the other.
+fn speakers(pages: &Server, slug: &str) -> Vec<String> {
+    let transcript = pages.json(&format!("/api/v1/meetings/{slug}/transcript"));
+    let turns = transcript["turns"].as_array().unwrap();
+    turns.iter().map(|turn| turn["speaker"]["name"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 fn nothing_is_there_twice(captions: &[Value]) {

@@ -2,6 +2,8 @@ use std::{fs, net::TcpListener, path::Path, process::Command, process::ExitCode}
 
 use anyhow::Result;
 
+use moothall_transcribe::{models::VOICE_ACTIVITY, voices};
+
 use super::block_on;
 use crate::config::Settings;
 
@@ -17,7 +19,8 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
         ("database", block_on(async { Ok(database(settings).await) })?),
         ("port", port(settings)),
     ];
-    for model in [settings.model.as_str(), moothall_transcribe::models::VOICE_ACTIVITY] {
+    let [segmentation, embedding] = voices::MODELS;
+    for model in [settings.model.as_str(), VOICE_ACTIVITY, segmentation, embedding] {
         let verified = settings.models().verify(model);
         let check =
             verified.map(|()| format!("{model} is as it should be")).map_err(|error| error.to_string());

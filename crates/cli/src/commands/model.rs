@@ -2,11 +2,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use moothall_transcribe::{models::VOICE_ACTIVITY, voices};
+
 use crate::{config::Settings, progress};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Fetch a speech model, and the voice activity model that all need
+    /// Fetch a speech model, the voice activity model that all need, and with --mirror the models of voices
     Fetch {
         /// Such as base; `moothall model list` names them
         name: Option<String>,
@@ -29,7 +31,7 @@ pub fn run(settings: &Settings, command: &Command) -> Result<ExitCode> {
         Command::List => {
             for model in settings.models().list() {
                 let state = if model.installed { "installed" } else { "" };
-                println!("{:<16} {:>6} MB  {state}", model.name, model.bytes.div_ceil(1_000_000));
+                println!("{:<20} {:>6} MB  {state}", model.name, model.bytes.div_ceil(1_000_000));
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -42,7 +44,12 @@ fn fetch(settings: &Settings, name: Option<&str>, mirror: Option<&str>) -> Resul
     if let Some(mirror) = mirror {
         models = models.with_mirror(mirror);
     }
-    for name in [name.unwrap_or(&settings.model), moothall_transcribe::models::VOICE_ACTIVITY] {
+    let mut names = vec![name.unwrap_or(&settings.model), VOICE_ACTIVITY];
+    // They have no official place in the form that is needed.
+    if mirror.is_some() {
+        names.extend(voices::MODELS);
+    }
+    for name in names {
         let bar = progress::bytes(name, 0);
         models.fetch(name, &mut |done, total| {
             bar.set_length(total);

@@ -12,7 +12,10 @@ use moothall_core::{
     formats::{Cue, srt, txt, vtt},
 };
 use moothall_ingest::AudioFile;
-use moothall_transcribe::{Options, Transcriber};
+use moothall_transcribe::{
+    Options, Transcriber,
+    voices::{self, Change, Spoken, Voices},
+};
 use serde_json::json;
 
 use crate::{config::Settings, progress};
@@ -27,6 +30,9 @@ pub struct Args {
     /// Text file of names and words to expect
     #[arg(long, value_name = "FILE")]
     glossary: Option<PathBuf>,
+    /// Tell the voices apart: Speaker 1, Speaker 2
+    #[arg(long)]
+    speakers: bool,
     /// [default: by the ending of --output, else vtt]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -46,14 +52,16 @@ enum Format {
 pub fn run(settings: &Settings, args: &Args) -> Result<ExitCode> {
     moothall_ingest::init()?;
     let format = args.format.unwrap_or_else(|| by_ending(args));
+    let spoken = args.speakers.then(|| listen(settings, args)).transpose()?;
+    let changes = spoken.as_deref().map(voices::floor).unwrap_or_default();
     let mut audio = AudioFile::open(&args.file)?;
     let options = Options { mode: settings.mode, language: args.language.clone(), threads: None };
     let transcriber = Transcriber::load(&settings.models(), &settings.model, &options)?;
 
-    let bar =
-        progress::bar("Transcribing", audio.duration_ms().and_then(|ms| ms.try_into().ok()).unwrap_or(0));
+    let bar = progress::bar("Transcribing", length(&audio));
     let mut stream = transcriber
         .stream(MediaTime::ZERO)
+        .with_breaks(changes.iter().map(|change| change.at).collect())
         .with_progress(Box::new(|at: MediaTime| bar.set_position(at.ms().unsigned_abs())));
     if let Some(file) = &args.glossary {
         let glossary = fs::read_to_string(file)
@@ -78,8 +86,43 @@ pub fn run(settings: &Settings, args: &Args) -> Result<ExitCode> {
     if let Some(warning) = audio.warning() {
         eprintln!("warning: {warning}");
     }
-    write(args, &render(format, &captions, end, language)?)?;
+    for caption in &mut captions {
+        caption.speaker = voice_of(caption, &changes).map(voices::name);
+    }
+    let text = match format {
+        Format::Json => json(&captions, spoken.as_deref(), end, language)?,
+        Format::Vtt => vtt::write(None, captions.iter().map(Cue::from)),
+        Format::Srt => srt::write(captions.iter().map(Cue::from)),
+        Format::Txt => txt::write(captions.iter().map(Cue::from)),
+    };
+    write(args, &text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which voice speaks when, by a first hearing of the whole file.
+fn listen(settings: &Settings, args: &Args) -> Result<Vec<Spoken>> {
+    let voices = Voices::load(&settings.models(), None)?;
+    let mut listener = voices.listener();
+    let audio = AudioFile::open(&args.file)?;
+    let bar = progress::bar("Listening to the voices", length(&audio));
+    for block in audio {
+        listener.push(block.start, &block.samples)?;
+        bar.set_position(listener.position().ms().unsigned_abs());
+    }
+    let spoken = listener.finish()?;
+    bar.finish_and_clear();
+    Ok(spoken)
+}
+
+fn voice_of(caption: &Caption, changes: &[Change]) -> Option<usize> {
+    let middle_ms = i64::midpoint(caption.start_ms.ms(), caption.end_ms.ms());
+    let after = changes.partition_point(|change| change.at.ms() <= middle_ms);
+    changes[..after].last().and_then(|change| change.voice)
+}
+
+/// In milliseconds; 0 where the file does not say.
+fn length(audio: &AudioFile) -> u64 {
+    audio.duration_ms().and_then(|ms| ms.try_into().ok()).unwrap_or(0)
 }
 
 const SAMPLES_PER_MS: i64 = moothall_ingest::SAMPLE_RATE as i64 / 1_000;
@@ -98,17 +141,19 @@ fn by_ending(args: &Args) -> Format {
     ending.and_then(|ending| Format::from_str(ending, true).ok()).unwrap_or(Format::Vtt)
 }
 
-fn render(format: Format, captions: &[Caption], end: MediaTime, language: Option<&str>) -> Result<String> {
-    let cues = captions.iter().map(Cue::from);
-    Ok(match format {
-        Format::Vtt => vtt::write(None, cues),
-        Format::Srt => srt::write(cues),
-        Format::Txt => txt::write(cues),
-        Format::Json => {
-            let transcript = json!({ "duration_ms": end, "language": language, "captions": captions });
-            serde_json::to_string_pretty(&transcript)? + "\n"
-        }
-    })
+fn json(
+    captions: &[Caption],
+    spoken: Option<&[Spoken]>,
+    end: MediaTime,
+    language: Option<&str>,
+) -> Result<String> {
+    let mut transcript = json!({ "duration_ms": end, "language": language, "captions": captions });
+    if let Some(spoken) = spoken {
+        // Unlike a caption, which has one speaker, these may overlap.
+        let voice = |spoken: &Spoken| json!({ "start_ms": spoken.start_ms, "end_ms": spoken.end_ms, "speaker": voices::name(spoken.voice) });
+        transcript["voices"] = spoken.iter().map(voice).collect();
+    }
+    Ok(serde_json::to_string_pretty(&transcript)? + "\n")
 }
 
 fn write(args: &Args, text: &str) -> Result<()> {

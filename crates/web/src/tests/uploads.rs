@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::TimeDelta;
 use futures_util::stream;
 use moothall_core::{MeetingId, MeetingState, RecordingId};
-use moothall_store::{JobKind, JobState, Meeting, Recording, Role, Upload, UploadState};
+use moothall_store::{JobKind, JobState, Lane, Meeting, Recording, Role, Upload, UploadState};
 
 use super::scene::{Answer, Plan, Town};
 
@@ -129,7 +129,7 @@ async fn what_the_program_failed_with_can_be_tried_again() {
     // It is tried some times by itself.
     while states().await.all(|state| state != JobState::Failed) {
         now += TimeDelta::days(1);
-        let job = db.claim_job("worker", now).await.unwrap().unwrap();
+        let job = db.claim_job("worker", Lane::Prompt, now).await.unwrap().unwrap();
         db.fail_job(&job, "the disk <breaks>", now).await.unwrap();
     }
     let page = desk.page().await;

@@ -178,8 +178,9 @@ pub async fn keep(
     let has_captions = tx.imported(id, Part::Captions.as_str()).await?.is_some();
     if wants_transcript && !has_captions && has_sound {
         tx.clear_transcript(id).await?;
-        let job = NewJob { kind: JobKind::Transcribe, meeting_id: id, priority: priority::NEW };
-        tx.enqueue(&job, now).await?;
+        for kind in [JobKind::Transcribe, JobKind::Voices] {
+            tx.enqueue(&NewJob { kind, meeting_id: id, priority: priority::NEW }, now).await?;
+        }
     }
     tx.save_import(id, Part::Media.as_str(), sha256).await?;
     tx.touch_meeting(id).await?;
