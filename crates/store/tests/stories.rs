@@ -6,7 +6,7 @@ use moothall_core::{
 };
 use moothall_store::{
     AgendaItem, Backlog, CaptionRow, Db, ItemSpan, MeetingFilter, Membership, Recording, Role, Speaker,
-    SpeakerKind, Turn, User,
+    SpeakerKind, SpeakerMark, Turn, User,
 };
 use moothall_testkit::{Scene, databases, noon};
 
@@ -121,6 +121,39 @@ async fn a_transcript_grows_and_comes_back_as_it_was() {
         assert_eq!(test.db.captions(meeting, MediaTime::from_ms(1_199_001)).await.unwrap().len(), 1);
         assert_eq!(test.db.turns(meeting, MediaTime::ZERO).await.unwrap(), [first]);
         assert_eq!(test.db.person_meetings(person.id).await.unwrap()[0].spoken_ms, 1_201_000);
+    }
+}
+
+#[tokio::test]
+async fn a_caption_is_cut_and_voices_that_say_nothing_are_forgotten() {
+    for test in databases().await {
+        let scene = Scene::set(&test.db).await;
+        let meeting = scene.meeting.id;
+        let mut tx = test.db.begin().await.unwrap();
+        let voice = |name: &str| Speaker {
+            id: SpeakerId::new(),
+            person_id: None,
+            person_slug: None,
+            kind: SpeakerKind::Voice,
+            name: name.to_owned(),
+            role: None,
+        };
+        let (heard, marked) = (voice("Speaker 1"), voice("Speaker 2"));
+        for speaker in [&heard, &marked, &voice("Speaker 3")] {
+            tx.save_speaker(meeting, speaker).await.unwrap();
+        }
+        let mark = SpeakerMark { at_ms: 5_000, speaker_id: Some(marked.id), evidence: Evidence::Voice };
+        tx.save_speaker_mark(meeting, &mark).await.unwrap();
+        let spoken = turn(Some(heard.id), 0, 900);
+        let row = caption(&spoken, 0, "I so move. Seconded.");
+        tx.append_transcript(meeting, &[spoken], std::slice::from_ref(&row)).await.unwrap();
+        let cut =
+            CaptionRow { end_ms: MediaTime::from_ms(500), text: "I so move.".to_owned(), ..row.clone() };
+        tx.cut_caption(&cut).await.unwrap();
+        tx.forget_unheard_voices(meeting).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(test.db.captions(meeting, MediaTime::ZERO).await.unwrap(), [cut]);
+        assert_eq!(test.db.speakers(meeting).await.unwrap(), [heard, marked]);
     }
 }
 

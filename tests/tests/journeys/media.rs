@@ -60,6 +60,15 @@ fn the_sound_of_a_meeting_is_recorded_written_down_and_found() {
     // What is there already is not recorded again.
     let again = home.import(&format!("--media {} --publish", sound.display())).ok();
     assert!(again.stdout.contains("is as it was"), "{again:?}");
+
+    // A log knows better than the voices.
+    let log = home.path("speakers.csv");
+    std::fs::write(&log, "time,name,role\n00:00:00,Ngozi Okafor,Chair\n").unwrap();
+    home.import(&format!("--speakers {} --publish", log.display())).ok();
+    let speakers = server.json(&format!("/api/v1/meetings/{SLUG}"))["speakers"].clone();
+    let names: Vec<&str> =
+        speakers.as_array().unwrap().iter().map(|speaker| speaker["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Ngozi Okafor"]);
 }
 
 fn captions_are_fit_to_read(captions: &[serde_json::Value], recorded_ms: i64) {

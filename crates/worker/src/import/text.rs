@@ -343,5 +343,7 @@ async fn regather(tx: &mut Tx, report: &mut Report) -> Result<()> {
     let marks = tx.speaker_marks(meeting).await?;
     let (turns, captions) = gather(None, &marks, captions.into_iter().map(Spoken::from).collect());
     tx.replace_turns(meeting, &turns, &captions).await?;
+    // Voices that were told apart have names now.
+    tx.forget_unheard_voices(meeting).await?;
     Ok(())
 }
