@@ -79,12 +79,51 @@ impl Worker {
                 }
             }
         };
-        tokio::pin!(work);
+        beside(HEARTBEAT, || async { Ok(self.db.renew_job(job, self.clock.now()).await?) }, work).await
+    }
+}
+
+/// Does the work, with a sign of life every so often until one fails. The work goes on while a sign is given: it
+/// may hold what the sign waits for, as SQLite has one writer at a time.
+async fn beside<Sign: Future<Output = Result<()>>>(
+    every: Duration,
+    sign: impl Fn() -> Sign,
+    work: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    let signs = async {
         loop {
-            tokio::select! {
-                outcome = &mut work => return outcome,
-                () = tokio::time::sleep(HEARTBEAT) => self.db.renew_job(job, self.clock.now()).await?,
+            tokio::time::sleep(every).await;
+            if let Err(error) = sign().await {
+                return Err(error);
             }
         }
+    };
+    tokio::select! {
+        outcome = work => outcome,
+        failed = signs => failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Mutex;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_holds_what_a_sign_of_life_waits_for_goes_on() {
+        let writer = Mutex::new(());
+        let held = async {
+            let _writer = writer.lock().await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok(())
+        };
+        let sign = || async {
+            drop(writer.lock().await);
+            Ok(())
+        };
+        let done =
+            tokio::time::timeout(Duration::from_secs(10), beside(Duration::from_millis(5), sign, held));
+        done.await.expect("the work stood still").unwrap();
     }
 }
