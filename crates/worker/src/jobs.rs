@@ -93,9 +93,7 @@ async fn beside<Sign: Future<Output = Result<()>>>(
     let signs = async {
         loop {
             tokio::time::sleep(every).await;
-            if let Err(error) = sign().await {
-                return Err(error);
-            }
+            sign().await?;
         }
     };
     tokio::select! {
@@ -124,6 +122,7 @@ mod tests {
         };
         let done =
             tokio::time::timeout(Duration::from_secs(10), beside(Duration::from_millis(5), sign, held));
-        done.await.expect("the work stood still").unwrap();
+        let outcome = done.await;
+        assert!(matches!(outcome, Ok(Ok(()))), "the work stood still: {outcome:?}");
     }
 }
