@@ -7,8 +7,7 @@ use moothall_core::formats::is_upper_case;
 
 /// A file of the shared data, or None with the reason printed.
 fn shared(path: &str) -> Option<PathBuf> {
-    let root = std::env::var("MOOTHALL_SHARED")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").to_owned());
+    let root = std::env::var("MOOTHALL_SHARED").unwrap_or_else(|_| "../../../shared".to_owned());
     let file = PathBuf::from(root).join("data").join(path);
     if !file.exists() {
         eprintln!("skipped: {} is absent; set MOOTHALL_SHARED", file.display());

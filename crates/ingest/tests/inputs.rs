@@ -7,7 +7,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -190,10 +190,9 @@ fn hls_is_followed_until_it_ends() {
 }
 
 fn rtsp_server(port: u16) -> Process {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/rtsp_server.py");
     // Debian's own, which has the bindings; another one may come first in the path.
     let server = Command::new("/usr/bin/python3")
-        .arg(script)
+        .arg("tests/common/rtsp_server.py")
         .args([&port.to_string(), "clerk", "correct-horse"])
         .stdin(Stdio::null())
         .spawn()

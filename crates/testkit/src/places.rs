@@ -1,9 +1,11 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Real inputs, where this checkout has them beside it: a file below `MOOTHALL_SHARED` (default
 /// `../shared`). Prints why and returns `None` where they are absent; the test then ends early.
 pub fn shared_data(file: &str) -> Option<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Tests run in the folder of their package.
+    let here = std::env::current_dir().ok()?;
+    let workspace = here.ancestors().find(|folder| folder.join("Cargo.lock").is_file())?;
     let shared = std::env::var_os("MOOTHALL_SHARED").map_or(workspace.join("../shared"), PathBuf::from);
     let path = shared.join("data").join(file);
     if path.exists() {

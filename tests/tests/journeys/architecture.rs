@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
@@ -56,7 +56,7 @@ const MIGRATIONS: [(&str, &str); 22] = [
 const MOST_LINES: usize = 450;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    std::path::absolute("..").unwrap()
 }
 
 fn metadata() -> Metadata {

@@ -8,7 +8,7 @@ pub const SLUG: &str = "planning-committee-2026-02-26";
 
 /// One of the files in `tests/fixtures`.
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+    std::path::absolute("fixtures").unwrap().join(name)
 }
 
 /// Where something is kept for people to look at, beside what is built.

@@ -2,7 +2,6 @@
 
 use std::{
     net::TcpStream,
-    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -47,8 +46,8 @@ fn every_kind_of_input_is_recorded_and_plays_in_a_browser() {
     for (slug, source) in &sources {
         home.import(&format!("--slug {slug} --air-delay 0 --source {source}")).ok();
     }
-    let camera = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/ingest/tests/common/rtsp_server.py");
-    let camera = [camera.to_str().unwrap(), &rtsp.to_string(), "clerk", "correct-horse"];
+    let camera =
+        ["../crates/ingest/tests/common/rtsp_server.py", &rtsp.to_string(), "clerk", "correct-horse"];
     let _camera = Process::python(&camera, rtsp);
     let folder = home.path("web");
     std::fs::create_dir(&folder).unwrap();

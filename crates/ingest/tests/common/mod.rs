@@ -299,8 +299,8 @@ pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 pub fn shared_data(name: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("MOOTHALL_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let shared =
+        std::env::var_os("MOOTHALL_SHARED").map_or_else(|| PathBuf::from("../../../shared"), PathBuf::from);
     let path = shared.join("data").join(name);
     if path.exists() {
         return Some(path);

@@ -17,9 +17,11 @@ pub fn models() -> Option<Models> {
 }
 
 pub fn shared(file: &str) -> Option<PathBuf> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let path =
-        std::env::var_os("MOOTHALL_SHARED").map_or(default, PathBuf::from).join("data/audio").join(file);
+    let default = Path::new("../../../shared");
+    let path = std::env::var_os("MOOTHALL_SHARED")
+        .map_or(default.into(), PathBuf::from)
+        .join("data/audio")
+        .join(file);
     if !path.exists() {
         eprintln!("skipped: {} is absent (MOOTHALL_SHARED)", path.display());
     }
