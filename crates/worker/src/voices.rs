@@ -4,12 +4,12 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use chrono::TimeDelta;
 use moothall_archive::Archive;
 use moothall_core::{Caption, CaptionId, Clock, Evidence, MediaTime, MeetingId, SpeakerId, Word};
@@ -25,8 +25,8 @@ use crate::{
     turns::{Spoken, gather},
 };
 
-/// So much sound is in memory at once.
-const SLICE_MS: i64 = 120_000;
+/// So much sound is read at once; between two it can be given up.
+const SLICE_MS: i64 = 60_000;
 /// How often the job's progress is written down.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// How long to wait for the rest of the recording to be copied to the object store.
@@ -75,6 +75,23 @@ pub fn is_of_people(mark: &SpeakerMark) -> bool {
     mark.evidence != Evidence::Voice
 }
 
+/// What the thread that listens and whoever waits for it tell each other.
+#[derive(Default)]
+struct Hearing {
+    position_ms: AtomicI64,
+    /// Nobody waits any more.
+    given_up: AtomicBool,
+}
+
+/// Ends a hearing when it is dropped, with the job or with the program.
+struct GiveUpOnDrop(Arc<Hearing>);
+
+impl Drop for GiveUpOnDrop {
+    fn drop(&mut self) {
+        self.0.given_up.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Nothing where the models are not installed: a meeting can be read without.
 async fn listen(
     db: &Db,
@@ -84,10 +101,10 @@ async fn listen(
     job: &ClaimedJob,
 ) -> Result<Option<Vec<Change>>> {
     let duration_ms = timeline.duration().ms();
-    let position_ms = Arc::new(AtomicI64::new(0));
-    let told = Arc::clone(&position_ms);
+    let waiting = GiveUpOnDrop(Arc::default());
+    let hearing = Arc::clone(&waiting.0);
     let mut heard = tokio::task::spawn_blocking(move || match Voices::load(&models, None) {
-        Ok(voices) => hear(&timeline, &voices, &told).map(Some),
+        Ok(voices) => hear(&timeline, &voices, &hearing).map(Some),
         Err(VoicesError::Model(error @ ModelError::Missing { .. })) => {
             tracing::warn!("voices are not told apart: {error}");
             Ok(None)
@@ -99,27 +116,38 @@ async fn listen(
             heard = &mut heard => return heard?,
             () = tokio::time::sleep(TELL_EVERY) => {
                 let mut tx = db.begin().await?;
-                tx.hold_job(job, position_ms.load(Ordering::Relaxed), duration_ms, clock.now()).await?;
+                let position_ms = waiting.0.position_ms.load(Ordering::Relaxed);
+                tx.hold_job(job, position_ms, duration_ms, clock.now()).await?;
                 tx.commit().await?;
             }
         }
     }
 }
 
-fn hear(timeline: &Timeline, voices: &Voices, position_ms: &AtomicI64) -> Result<Vec<Change>> {
+fn hear(timeline: &Timeline, voices: &Voices, hearing: &Hearing) -> Result<Vec<Change>> {
     let mut listener = voices.listener();
     let mut from = MediaTime::ZERO;
     loop {
+        ensure!(!hearing.given_up.load(Ordering::Relaxed), "nobody waits for it");
         let pieces = read_audio(timeline, from, SLICE_MS)?;
         for piece in &pieces {
             listener.push(piece.start, &piece.samples)?;
         }
-        position_ms.store(listener.position().ms(), Ordering::Relaxed);
+        hearing.position_ms.store(listener.position().ms(), Ordering::Relaxed);
         match pieces.last() {
             Some(last) if last.end() > from => from = last.end(),
             _ => return Ok(floor(&listener.finish()?)),
         }
     }
+}
+
+/// Takes away what was found by voice in a recording that is no longer the meeting's. What people said stays.
+pub async fn forget(tx: &mut Tx, meeting: MeetingId) -> Result<()> {
+    let marks = tx.speaker_marks(meeting).await?;
+    if !marks.iter().any(is_of_people) {
+        tx.replace_speaker_marks(meeting, &[]).await?;
+    }
+    Ok(tx.forget_unheard_voices(meeting).await?)
 }
 
 /// Replaces the voices found before, and with them the turns; gives how many voices there are.

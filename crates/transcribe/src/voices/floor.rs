@@ -6,7 +6,7 @@ use super::Spoken;
 
 /// Somebody who says less, while or between what another says, does not take the floor.
 const SHORTEST_TURN_MS: i64 = 500;
-/// After so long a silence the floor is nobody's.
+/// Between two who are further apart the floor is nobody's.
 const LONGEST_SILENCE_MS: i64 = 3_000;
 /// Words begin a little before the voice is found, and end a little after.
 const MARGIN_MS: i64 = 500;

@@ -17,7 +17,7 @@ use moothall_store::{Db, JobKind, MediaObjection, Meeting, NewJob, Recording, Tx
 use sha2::{Digest, Sha256};
 
 use super::{Part, Report};
-use crate::{priority, recording_dir};
+use crate::{priority, recording_dir, voices};
 
 /// A file that gives neither picture nor sound for so long will not give any.
 const NO_STREAM_AFTER: Duration = Duration::from_secs(20);
@@ -178,6 +178,7 @@ pub async fn keep(
     let has_captions = tx.imported(id, Part::Captions.as_str()).await?.is_some();
     if wants_transcript && !has_captions && has_sound {
         tx.clear_transcript(id).await?;
+        voices::forget(tx, id).await?;
         for kind in [JobKind::Transcribe, JobKind::Voices] {
             tx.enqueue(&NewJob { kind, meeting_id: id, priority: priority::NEW }, now).await?;
         }
