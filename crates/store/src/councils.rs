@@ -78,7 +78,8 @@ statements! {
     PERSON_MEETINGS = "SELECT t.meeting_id, count(*) AS turns,
             CAST(sum(t.end_ms - t.start_ms) AS BIGINT) AS spoken_ms, min(t.start_ms) AS first_ms
         FROM turns t JOIN speakers s ON s.id = t.speaker_id JOIN meetings m ON m.id = t.meeting_id
-        WHERE s.person_id = $1 GROUP BY t.meeting_id, m.starts_at ORDER BY m.starts_at DESC";
+            LEFT JOIN voice_names v ON v.speaker_id = s.id
+        WHERE coalesce(v.person_id, s.person_id) = $1 GROUP BY t.meeting_id, m.starts_at ORDER BY m.starts_at DESC";
     MEMBERSHIPS = "SELECT person_id, committee_id, role, party, ward, from_date, to_date
         FROM memberships WHERE person_id = $1 ORDER BY from_date, role";
     MEMBERSHIP_FIND = "SELECT id FROM memberships WHERE person_id = $1 AND role = $2

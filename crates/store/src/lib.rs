@@ -36,6 +36,7 @@ mod sign_ins;
 mod transcript;
 mod uploads;
 mod users;
+mod voices;
 
 pub use agenda::{AgendaItem, Document, ItemSpan};
 pub use alerts::{AlertEvent, AlertTarget, ClaimedAlert};
@@ -58,6 +59,7 @@ pub use sign_ins::SignIn;
 pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};
 pub use uploads::{Upload, UploadState};
 pub use users::{CouncilRole, Role, User};
+pub use voices::{Voice, VoiceName};
 
 /// Every SQL text of this crate by the name of its constant, so that a test can prepare each on both
 /// databases.
@@ -81,6 +83,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         calls::STATEMENTS,
         uploads::STATEMENTS,
         users::STATEMENTS,
+        voices::STATEMENTS,
     ]
     .into_iter()
     .flatten()

@@ -32,6 +32,13 @@ impl SpeakerKind {
     }
 }
 
+impl SpeakerKind {
+    /// Residents are called by what they are, as in "Member of the public".
+    pub fn says_public(text: &str) -> bool {
+        text.to_lowercase().contains("public")
+    }
+}
+
 impl TryFrom<String> for SpeakerKind {
     type Error = StoreError;
 
@@ -113,8 +120,13 @@ pub struct Edit {
 const CAPTIONS_PER_INSERT: usize = 500;
 
 statements! {
-    SPEAKERS = "SELECT s.id, s.person_id, p.slug AS person_slug, s.kind, s.name, s.role
-        FROM speakers s LEFT JOIN people p ON p.id = s.person_id WHERE s.meeting_id = $1 ORDER BY s.id";
+    SPEAKERS = "SELECT s.id, coalesce(v.person_id, s.person_id) AS person_id, p.slug AS person_slug,
+            CASE WHEN v.speaker_id IS NULL THEN s.kind WHEN v.person_id IS NULL THEN 'public'
+                ELSE 'person' END AS kind,
+            coalesce(v.name, s.name) AS name, s.role
+        FROM speakers s LEFT JOIN voice_names v ON v.speaker_id = s.id
+            LEFT JOIN people p ON p.id = coalesce(v.person_id, s.person_id)
+        WHERE s.meeting_id = $1 ORDER BY s.id";
     SPEAKER_SAVE = "INSERT INTO speakers (id, meeting_id, person_id, kind, name, role)
         VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (meeting_id, name) DO UPDATE SET person_id = excluded.person_id, kind = excluded.kind,
@@ -157,7 +169,7 @@ const CAPTION_INSERT: &str = "INSERT INTO captions
     (id, meeting_id, turn_id, start_ms, end_ms, text, words, confidence, corrected) ";
 
 impl Db {
-    /// In the order in which they were first heard of.
+    /// In the order in which they were first heard of; voices under the name that somebody gave them.
     pub async fn speakers(&self, meeting: MeetingId) -> Result<Vec<Speaker>> {
         Ok(on_db!(self, |pool| sqlx::query_as(SPEAKERS).bind(meeting).fetch_all(pool).await)?)
     }

@@ -8,5 +8,6 @@ mod pages;
 mod rooms;
 mod run;
 mod scene;
+mod speakers;
 mod uploads;
 mod whip;

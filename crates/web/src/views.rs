@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use chrono::{DateTime, FixedOffset};
 use moothall_core::{Evidence, MeetingState};
-use moothall_store::{Meeting, Speaker};
+use moothall_store::{Meeting, Speaker, SpeakerKind};
 
 use crate::pictures;
 
@@ -170,12 +170,14 @@ impl SpeakerView {
 }
 
 /// How the program knows who spoke, and how surely: `recognised by voice, not certain`.
-pub fn how_known(evidence: Evidence, confidence: Option<f64>) -> Option<String> {
+pub fn how_known(evidence: Evidence, confidence: Option<f64>, speaker: Option<&Speaker>) -> Option<String> {
     let mut words = match evidence {
         Evidence::Microphone => "known from the microphone",
         Evidence::Clerk => "named by the clerk",
-        Evidence::Voice if confidence.is_none() => "told apart by voice",
-        Evidence::Voice => "recognised by voice",
+        Evidence::Voice if speaker.is_some_and(|speaker| speaker.kind != SpeakerKind::Voice) => {
+            "voice named by the clerk"
+        }
+        Evidence::Voice => "told apart by voice",
         Evidence::Wording => "named from what was said",
         Evidence::Captions => "named in the captions",
         Evidence::None => return None,
@@ -254,10 +256,22 @@ mod tests {
 
     #[test]
     fn doubt_about_a_speaker_is_said() {
-        assert_eq!(how_known(Evidence::Voice, None).unwrap(), "told apart by voice");
-        assert_eq!(how_known(Evidence::Voice, Some(0.5)).unwrap(), "recognised by voice, not certain");
-        assert_eq!(how_known(Evidence::Voice, Some(0.95)).unwrap(), "recognised by voice");
-        assert_eq!(how_known(Evidence::None, Some(0.1)), None);
+        let speaker = |kind| Speaker {
+            id: moothall_core::SpeakerId::new(),
+            person_id: None,
+            person_slug: None,
+            kind,
+            name: String::new(),
+            role: None,
+        };
+        let known = |evidence, confidence, kind| how_known(evidence, confidence, Some(&speaker(kind)));
+        assert_eq!(known(Evidence::Voice, None, SpeakerKind::Voice).unwrap(), "told apart by voice");
+        assert_eq!(known(Evidence::Voice, None, SpeakerKind::Person).unwrap(), "voice named by the clerk");
+        assert_eq!(
+            known(Evidence::Wording, Some(0.5), SpeakerKind::Person).unwrap(),
+            "named from what was said, not certain"
+        );
+        assert_eq!(how_known(Evidence::None, Some(0.1), None), None);
     }
 
     #[test]

@@ -79,14 +79,15 @@ pub fn answer(mut record: Record) -> TranscriptAnswer {
     let turns = record
         .turns
         .iter()
-        .map(|turn| TurnAnswer {
+        .map(|turn| (turn, turn.speaker_id.and_then(|id| speakers.get(&id)).copied()))
+        .map(|(turn, speaker)| TurnAnswer {
             id: turn.id,
             start_ms: turn.start_ms,
             end_ms: turn.end_ms,
-            speaker: turn.speaker_id.and_then(|id| speakers.get(&id)).map(|&speaker| speaker.clone().into()),
+            speaker: speaker.cloned().map(Into::into),
             evidence: turn.evidence,
             confidence: turn.confidence,
-            how: how_known(turn.evidence, turn.confidence),
+            how: how_known(turn.evidence, turn.confidence, speaker),
         })
         .collect();
     let captions = std::mem::take(&mut record.captions)

@@ -14,6 +14,7 @@ mod room;
 mod room_events;
 mod rooms;
 mod run;
+mod speakers;
 mod tus;
 mod upload;
 mod webcast;
@@ -38,6 +39,7 @@ pub fn routes() -> Router<AppState> {
         .route("/clerk/meetings/{slug}", get(meeting::show))
         .route("/clerk/meetings/{slug}/run", post(run::act))
         .route("/clerk/meetings/{slug}/events", get(run::events))
+        .route("/clerk/meetings/{slug}/speakers", get(speakers::show).post(speakers::name))
         .route("/clerk/rooms", get(rooms::show))
         .route("/clerk/rooms/{slug}", get(room::show))
         .route("/clerk/rooms/{slug}/events", get(room_events::show))

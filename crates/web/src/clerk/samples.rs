@@ -1,6 +1,6 @@
 //! Every template of the console rendered from sample contexts.
 
-use moothall_core::{AgendaItemId, MeetingState, SignInId, UploadId};
+use moothall_core::{AgendaItemId, MediaTime, MeetingState, SignInId, SpeakerId, UploadId};
 use uuid::Uuid;
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
     meeting::{MeetingPage, MeetingRow},
     meters::{Findings, Meters},
     run::{Item, ItemStage, Run},
+    speakers::{Moment, SpeakersPage, VoiceView},
     upload::{Stage, Unfinished, UploadPage},
 };
 use crate::{
@@ -94,6 +95,32 @@ fn one_meeting() {
     insta::assert_snapshot!("clerk_meeting_private", render("clerk_meeting_private", &private));
     let ended = page(MeetingState::Ended, None, false);
     insta::assert_snapshot!("clerk_meeting", render("clerk_meeting", &ended));
+}
+
+#[test]
+fn speakers() {
+    let voice = |number: u128, name: Option<&str>| VoiceView {
+        id: SpeakerId::from(Uuid::from_u128(number)),
+        label: format!("Speaker {number}"),
+        name: name.map(str::to_owned),
+        spoken: "4:32".to_owned(),
+        moments: vec![
+            Moment { at: MediaTime::from_ms(83_200), text: "We come to the <footbridge>.".to_owned() },
+            Moment { at: MediaTime::from_ms(3_683_200), text: "Councillor Hale…".to_owned() },
+        ],
+    };
+    let page = |voices, is_listening| SpeakersPage {
+        site: site("Meetings"),
+        meeting: meeting("Planning Committee", MeetingState::Published),
+        is_public: true,
+        is_listening,
+        people: vec!["Ngozi Okafor".to_owned(), "Tariq Hale".to_owned()],
+        voices,
+    };
+    let some = page(vec![voice(1, Some("Ngozi Okafor")), voice(2, None)], false);
+    insta::assert_snapshot!("clerk_speakers", render("clerk_speakers", &some));
+    insta::assert_snapshot!("clerk_speakers_none", render("clerk_speakers_none", &page(Vec::new(), false)));
+    render("clerk_speakers_listening", &page(Vec::new(), true));
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub fn turns(record: &Record) -> Vec<TurnView> {
             None => {
                 let turn = turns.get(&caption.turn_id);
                 let speaker = turn.and_then(|turn| turn.speaker_id).and_then(|id| speakers.get(&id));
-                let how = turn.and_then(|turn| how_known(turn.evidence, turn.confidence));
+                let how = turn.and_then(|turn| how_known(turn.evidence, turn.confidence, speaker.copied()));
                 views.push(TurnView {
                     id: caption.turn_id,
                     continued: same_turn,

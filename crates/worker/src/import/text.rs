@@ -269,8 +269,7 @@ async fn save_speaker_log(
 
 /// A clerk logs residents by what they are, and nobody may make persons of them.
 fn is_public(row: &SpeakerEntry) -> bool {
-    let says_public = |text: &str| text.to_lowercase().contains("public");
-    says_public(&row.name) || row.role.as_deref().is_some_and(says_public)
+    SpeakerKind::says_public(&row.name) || row.role.as_deref().is_some_and(SpeakerKind::says_public)
 }
 
 fn new_speaker(name: &str, kind: SpeakerKind, role: Option<String>) -> Speaker {

@@ -1,0 +1,9 @@
+-- Whom an unnamed voice of a meeting belongs to, as somebody has said. The voice keeps its row, so that the
+-- name can be taken back.
+CREATE TABLE voice_names (
+    speaker_id UUID PRIMARY KEY NOT NULL REFERENCES speakers (id) ON DELETE CASCADE,
+    -- Absent where it is a member of the public.
+    person_id  UUID REFERENCES people (id),
+    name       TEXT NOT NULL
+);
+CREATE INDEX voice_names_person ON voice_names (person_id);
