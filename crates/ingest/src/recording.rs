@@ -79,7 +79,9 @@ impl Recording {
             let inner = Arc::clone(&inner);
             std::thread::spawn(move || inner.air_until_closed())
         });
-        Ok(Self { inner, airing })
+        let recording = Self { inner, airing };
+        recording.inner.end_what_died()?;
+        Ok(recording)
     }
 
     /// Whether everything that was captured is aired or thrown away.
@@ -137,6 +139,16 @@ impl Inner {
         // What is aired between the two must not be missed; that it may be told of twice does no harm.
         let queue = lock(&air.queue);
         queue.waiting.applied_to(on_the_shelf())
+    }
+
+    /// A recorder that died could not say so: nothing is added to its last segment any more, whether or not an
+    /// encoder ever comes back.
+    fn end_what_died(&self) -> Result<(), RecordError> {
+        let timeline = self.timeline();
+        if timeline.run() == 0 || timeline.is_stopped() || timeline.is_finished() {
+            return Ok(());
+        }
+        self.push(self.own_entry(Line::Stopped { run: timeline.run() }))
     }
 
     /// Takes an entry in.

@@ -327,7 +327,7 @@ impl Timeline {
     }
 
     /// The closed segments in order: those to which nothing will be added. The last one of a recorder that
-    /// died is closed as soon as the next connection begins or the recording is finished.
+    /// died is closed as soon as the next one opens the recording.
     pub fn segments(&self, rendition: Rendition) -> &[Segment] {
         let all = self.all_segments(rendition);
         let open = all.last().is_some_and(|last| !self.finished && !self.stopped && last.run == self.run);

@@ -72,6 +72,11 @@ fn a_killed_recorder_goes_on_in_the_same_playlist_and_media_time() {
         recorder.0.wait().unwrap();
     }
     let at_the_kill = timeline.clone();
+    assert_ne!(timeline.whole_files(), timeline.all_files());
+    // Who opens it next closes the last segment, so that it can be copied while no encoder comes back.
+    drop(Recording::open(&dir, &Clock::System, None).unwrap());
+    timeline.refresh().unwrap();
+    assert_eq!(timeline.whole_files(), timeline.all_files());
     finish(&dir).unwrap();
     timeline.refresh().unwrap();
     assert_eq!(Some(timeline.epoch()), epoch, "media time zero never moves");
