@@ -3,7 +3,7 @@ import type { Agenda, ApiItem } from "./agenda";
 import type { Playback } from "./playback";
 import type { ApiCaption, ApiTurn, Transcript } from "./transcript";
 
-const POLL_MS = 4000;
+const POLL_MS = 2000;
 
 interface ApiTranscript {
   captions: ApiCaption[];
@@ -44,7 +44,8 @@ export class Live {
       // From the end to the publication nothing of it is public.
       if (meeting.state === "ended") return this.playback.rest();
       this.playback.goOn();
-      const grown = await getJson<ApiTranscript>(`${api}/transcript?after_ms=${this.transcript.lastStartMs}`);
+      const grown = await getJson<ApiTranscript>(`${api}/transcript?after_ms=${Math.max(-1, this.transcript.lastStartMs - 1)}`);
+      // The last one comes again: it may have grown.
       this.transcript.append(grown.captions, grown.turns);
       if (grown.captions.length > 0) document.querySelector("#no-transcript")?.remove();
     } catch {

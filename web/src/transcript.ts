@@ -69,9 +69,16 @@ export class Transcript {
     if (this.current) this.bringIntoView(this.current.element);
   }
 
-  /** Adds captions that were spoken after those on the page. */
+  /** Adds captions that were spoken after those on the page, and lets the last of these grow. */
   append(captions: readonly ApiCaption[], turns: readonly ApiTurn[]): void {
     for (const caption of captions) {
+      const text = caption.text.replaceAll("\n", " ");
+      const last = this.lines[this.lines.length - 1];
+      if (last?.element.id === `c-${caption.id}`) {
+        last.endMs = caption.end_ms;
+        if (last.element.textContent !== text) last.element.textContent = text;
+        continue;
+      }
       if (document.getElementById(`c-${caption.id}`)) continue;
       const words = this.wordsOf(turns.find((turn) => turn.id === caption.turn_id), caption);
       if (!words) continue;
@@ -81,7 +88,7 @@ export class Transcript {
       element.href = `?t=${(caption.start_ms / 1000).toFixed(3)}#c-${caption.id}`;
       element.dataset.start = String(caption.start_ms);
       element.dataset.end = String(caption.end_ms);
-      element.textContent = caption.text.replaceAll("\n", " ");
+      element.textContent = text;
       words.append(element, " ");
       this.add(element);
     }

@@ -129,7 +129,9 @@ impl Service {
                 tidied.await;
                 Ok(())
             });
-            for lane in [Lane::Prompt, Lane::Long] {
+            // Each meeting that goes on takes a loop of its own.
+            let live = std::iter::repeat_n(Lane::Live, LIVE_AT_ONCE);
+            for lane in live.chain([Lane::Prompt, Lane::Long]) {
                 let (worker, work_until) = (Arc::clone(&worker), stopped.clone());
                 tasks.spawn(async move {
                     worker.run(lane, work_until).await;
@@ -161,6 +163,9 @@ impl Service {
         failed.map_or(Ok(()), Err)
     }
 }
+
+/// Live meetings that one worker captions: each takes nearly half a core, and there may be other workers.
+const LIVE_AT_ONCE: usize = 4;
 
 /// Long enough to write what the recorders hold.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(10);

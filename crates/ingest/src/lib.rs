@@ -69,7 +69,7 @@ pub use meter::{Meter, Readings};
 pub use playlist::{PlaylistError, delta_playlist, holds, is_too_far, master_playlist, media_playlist};
 pub use poster::poster;
 pub use probe::{Probe, ProbeError, probe};
-pub use read_audio::{AudioPiece, read_audio};
+pub use read_audio::{AudioPiece, read_audio, read_live_audio};
 pub use record::{Ending, Progress, RecordError, RecordOptions, StopHandle, Summary, finish, record};
 pub use recording::Recording;
 pub use secret::KeyKind;

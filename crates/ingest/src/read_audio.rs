@@ -35,7 +35,27 @@ impl AudioPiece {
 /// # Errors
 /// If a segment file cannot be read. One that cannot be decoded is passed over with a warning.
 pub fn read_audio(timeline: &Timeline, from: MediaTime, max_ms: i64) -> Result<Vec<AudioPiece>, AudioError> {
-    let segments = timeline.segments(Rendition::Audio);
+    read_segments(timeline, timeline.segments(Rendition::Audio), from, max_ms)
+}
+
+/// As [`read_audio`], with what is there of the segment that is being written.
+///
+/// # Errors
+/// As [`read_audio`].
+pub fn read_live_audio(
+    timeline: &Timeline,
+    from: MediaTime,
+    max_ms: i64,
+) -> Result<Vec<AudioPiece>, AudioError> {
+    read_segments(timeline, timeline.all_segments(Rendition::Audio), from, max_ms)
+}
+
+fn read_segments(
+    timeline: &Timeline,
+    segments: &[Segment],
+    from: MediaTime,
+    max_ms: i64,
+) -> Result<Vec<AudioPiece>, AudioError> {
     let max_us = max_ms.clamp(0, MediaTime::MAX.ms()) * 1_000;
     let mut from_us = from.ms() * 1_000;
     loop {

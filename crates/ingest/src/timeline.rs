@@ -310,6 +310,11 @@ impl Timeline {
         ends.map(Segment::end).max().unwrap_or(MediaTime::ZERO)
     }
 
+    /// The end of the sound that is there, with the segment that is being written.
+    pub fn sound_end(&self) -> MediaTime {
+        self.all_segments(Rendition::Audio).last().map_or(MediaTime::ZERO, Segment::end)
+    }
+
     /// The end of all that is recorded, in microseconds of media time; nought where nothing is.
     pub(crate) fn end_us(&self) -> i64 {
         let ends = Rendition::ALL.into_iter().filter_map(|rendition| self.all_segments(rendition).last());

@@ -14,6 +14,8 @@ use crate::{
 /// What a job does; one meeting has at most one unfinished job of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobKind {
+    /// Captions a meeting while it goes on.
+    Live,
     /// Writes down what was said in a recording.
     Transcribe,
     /// Records a file that was uploaded.
@@ -28,15 +30,28 @@ pub enum JobKind {
 /// what takes long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
+    /// Following a meeting for as long as it goes on.
+    Live,
     /// Jobs that are done piece by piece, or quickly.
     Prompt,
     /// Listening to a whole recording at once.
     Long,
 }
 
+impl Lane {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Prompt => "prompt",
+            Self::Long => "long",
+        }
+    }
+}
+
 impl JobKind {
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Live => "live",
             Self::Transcribe => "transcribe",
             Self::Record => "record",
             Self::Preview => "preview",
@@ -50,6 +65,7 @@ impl TryFrom<String> for JobKind {
 
     fn try_from(text: String) -> Result<Self> {
         match text.as_str() {
+            "live" => Ok(Self::Live),
             "transcribe" => Ok(Self::Transcribe),
             "record" => Ok(Self::Record),
             "preview" => Ok(Self::Preview),
@@ -135,10 +151,10 @@ statements! {
             total, created_at)
         VALUES ($1, $2, $3, 'ready', $4, $5, 0, 0, 0, 0, $5)
         ON CONFLICT (kind, meeting_id) WHERE state IN ('ready', 'running') DO NOTHING";
-    CANDIDATE = "SELECT id FROM jobs WHERE (kind = 'voices') = $2
+    CANDIDATE = "SELECT id FROM jobs WHERE (CASE kind WHEN 'live' THEN 'live' WHEN 'voices' THEN 'long' ELSE 'prompt' END) = $2
             AND ((state = 'ready' AND run_after <= $1) OR (state = 'running' AND lease_until < $1))
         ORDER BY priority, run_after, id LIMIT 1";
-    CANDIDATE_SKIPPING = "SELECT id FROM jobs WHERE (kind = 'voices') = $2
+    CANDIDATE_SKIPPING = "SELECT id FROM jobs WHERE (CASE kind WHEN 'live' THEN 'live' WHEN 'voices' THEN 'long' ELSE 'prompt' END) = $2
             AND ((state = 'ready' AND run_after <= $1) OR (state = 'running' AND lease_until < $1))
         ORDER BY priority, run_after, id LIMIT 1 FOR UPDATE SKIP LOCKED";
     ABANDON = "UPDATE jobs SET state = 'failed', lease_until = NULL,
@@ -182,7 +198,7 @@ impl Db {
             Self::Postgres(_) => CANDIDATE_SKIPPING,
         };
         let id: Option<JobId> = on_tx!(&mut tx, |connection| {
-            sqlx::query_scalar(candidate).bind(now).bind(lane == Lane::Long).fetch_optional(connection).await
+            sqlx::query_scalar(candidate).bind(now).bind(lane.as_str()).fetch_optional(connection).await
         })?;
         let Some(id) = id else {
             tx.commit().await?;

@@ -24,6 +24,7 @@ mod backlog;
 mod calls;
 mod councils;
 mod error;
+mod former_captions;
 mod health;
 mod imports;
 mod jobs;
@@ -47,6 +48,7 @@ pub use backlog::Backlog;
 pub use calls::{CallState, WaitingCall};
 pub use councils::{Committee, Council, Membership, Person, PersonMeeting};
 pub use error::StoreError;
+pub use former_captions::FormerCaption;
 pub use health::FindingRow;
 pub use imports::MediaObjection;
 pub use jobs::{ClaimedJob, Job, JobKind, JobState, LEASE, Lane, MAX_ATTEMPTS, NewJob};
@@ -70,6 +72,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         attempts::STATEMENTS,
         audit::STATEMENTS,
         councils::STATEMENTS,
+        former_captions::STATEMENTS,
         health::STATEMENTS,
         imports::STATEMENTS,
         jobs::STATEMENTS,

@@ -24,17 +24,20 @@ pub struct Recording {
     pub finished: bool,
     /// How far the transcript reaches; the next audio to be heard begins here.
     pub transcribed_ms: i64,
+    /// How far the captions reach that are made while the meeting goes on, and that the transcript replaces.
+    pub live_ms: i64,
 }
 
 statements! {
-    RECORDING = "SELECT id, meeting_id, epoch, duration_ms, has_video, finished, transcribed_ms
+    RECORDING = "SELECT id, meeting_id, epoch, duration_ms, has_video, finished, transcribed_ms, live_ms
         FROM recordings WHERE meeting_id = $1";
     RECORDING_UPSERT = "INSERT INTO recordings
-            (id, meeting_id, epoch, duration_ms, has_video, finished, transcribed_ms)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+            (id, meeting_id, epoch, duration_ms, has_video, finished, transcribed_ms, live_ms)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (meeting_id) DO UPDATE SET epoch = excluded.epoch, duration_ms = excluded.duration_ms,
             has_video = excluded.has_video, finished = excluded.finished";
     RECORDING_POSTER = "UPDATE recordings SET has_poster = $2 WHERE meeting_id = $1";
+    RECORDING_LIVE = "UPDATE recordings SET live_ms = $2 WHERE meeting_id = $1";
     RECORDING_TRANSCRIBED = "UPDATE recordings SET transcribed_ms = $2 WHERE meeting_id = $1";
 }
 
@@ -62,6 +65,7 @@ impl Tx {
                 .bind(recording.has_video)
                 .bind(recording.finished)
                 .bind(recording.transcribed_ms)
+                .bind(recording.live_ms)
                 .execute(connection)
                 .await
                 .map(drop)
@@ -73,6 +77,13 @@ impl Tx {
     pub async fn set_poster(&mut self, meeting: MeetingId, has_poster: bool) -> Result<()> {
         on_tx!(self, |connection| {
             sqlx::query(RECORDING_POSTER).bind(meeting).bind(has_poster).execute(connection).await.map(drop)
+        })?;
+        Ok(())
+    }
+
+    pub async fn set_live(&mut self, meeting: MeetingId, live_ms: i64) -> Result<()> {
+        on_tx!(self, |connection| {
+            sqlx::query(RECORDING_LIVE).bind(meeting).bind(live_ms).execute(connection).await.map(drop)
         })?;
         Ok(())
     }

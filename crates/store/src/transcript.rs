@@ -138,8 +138,8 @@ statements! {
             evidence = excluded.evidence";
     TURNS = "SELECT id, start_ms, end_ms, speaker_id, evidence, confidence FROM turns
         WHERE meeting_id = $1 AND end_ms >= $2 ORDER BY start_ms, id";
-    TURN_LAST = "SELECT id, start_ms, end_ms, speaker_id, evidence, confidence FROM turns
-        WHERE meeting_id = $1 ORDER BY start_ms DESC, id DESC LIMIT 1";
+    TURN_BEFORE = "SELECT id, start_ms, end_ms, speaker_id, evidence, confidence FROM turns
+        WHERE meeting_id = $1 AND start_ms < $2 ORDER BY start_ms DESC, id DESC LIMIT 1";
     TURN_SAVE = "INSERT INTO turns (id, meeting_id, start_ms, end_ms, speaker_id, evidence, confidence)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (id) DO UPDATE SET start_ms = excluded.start_ms, end_ms = excluded.end_ms,
@@ -151,7 +151,7 @@ statements! {
     CAPTION = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected FROM captions
         WHERE id = $1";
     CAPTIONS_DELETE = "DELETE FROM captions WHERE meeting_id = $1";
-    CAPTION_CUT = "UPDATE captions SET end_ms = $2, text = $3, words = $4, confidence = $5 WHERE id = $1";
+    CAPTION_WORDS = "UPDATE captions SET end_ms = $2, text = $3, words = $4, confidence = $5 WHERE id = $1";
     VOICES_UNHEARD_DELETE = "DELETE FROM speakers WHERE meeting_id = $1 AND kind = 'voice'
         AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.speaker_id = speakers.id)
         AND NOT EXISTS (SELECT 1 FROM speaker_marks m WHERE m.speaker_id = speakers.id)";
@@ -244,9 +244,10 @@ impl Tx {
         Ok(())
     }
 
-    pub async fn last_turn(&mut self, meeting: MeetingId) -> Result<Option<Turn>> {
+    /// The last turn that begins before `at`.
+    pub async fn turn_before(&mut self, meeting: MeetingId, at: MediaTime) -> Result<Option<Turn>> {
         Ok(on_tx!(self, |connection| {
-            sqlx::query_as(TURN_LAST).bind(meeting).fetch_optional(connection).await
+            sqlx::query_as(TURN_BEFORE).bind(meeting).bind(at).fetch_optional(connection).await
         })?)
     }
 
@@ -310,14 +311,7 @@ impl Tx {
         })?;
         self.append_transcript(meeting, turns, &[]).await?;
         for caption in captions {
-            on_tx!(self, |connection| {
-                sqlx::query(CAPTION_SET_TURN)
-                    .bind(caption.id)
-                    .bind(caption.turn_id)
-                    .execute(connection)
-                    .await
-                    .map(drop)
-            })?;
+            self.set_caption_turn(caption.id, caption.turn_id).await?;
         }
         for turn in before.iter().filter(|old| turns.iter().all(|turn| turn.id != old.id)) {
             on_tx!(self, |connection| {
@@ -327,15 +321,22 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps of a caption what `first` has: its end, text and words. The rest is appended as other captions.
-    pub async fn cut_caption(&mut self, first: &CaptionRow) -> Result<()> {
+    pub async fn set_caption_turn(&mut self, caption: CaptionId, turn: TurnId) -> Result<()> {
         on_tx!(self, |connection| {
-            sqlx::query(CAPTION_CUT)
-                .bind(first.id)
-                .bind(first.end_ms)
-                .bind(&first.text)
-                .bind(&first.words)
-                .bind(first.confidence)
+            sqlx::query(CAPTION_SET_TURN).bind(caption).bind(turn).execute(connection).await.map(drop)
+        })?;
+        Ok(())
+    }
+
+    /// Gives a caption the end, the text and the words of `caption`: it is cut, or grows.
+    pub async fn set_caption_words(&mut self, caption: &CaptionRow) -> Result<()> {
+        on_tx!(self, |connection| {
+            sqlx::query(CAPTION_WORDS)
+                .bind(caption.id)
+                .bind(caption.end_ms)
+                .bind(&caption.text)
+                .bind(&caption.words)
+                .bind(caption.confidence)
                 .execute(connection)
                 .await
                 .map(drop)

@@ -164,16 +164,20 @@ async fn eight_workers_share_forty_jobs_without_doing_one_twice() {
 }
 
 #[tokio::test]
-async fn what_takes_long_is_left_to_its_own_lane() {
+async fn each_kind_of_work_has_its_lane() {
     for test in databases().await {
         let scene = Scene::set(&test.db).await;
         let mut tx = test.db.begin().await.unwrap();
-        let long = NewJob { kind: JobKind::Voices, meeting_id: scene.meeting.id, priority: 1 };
-        tx.enqueue(&long, scene.clock.now()).await.unwrap();
+        for kind in [JobKind::Voices, JobKind::Live] {
+            let job = NewJob { kind, meeting_id: scene.meeting.id, priority: 1 };
+            tx.enqueue(&job, scene.clock.now()).await.unwrap();
+        }
         tx.commit().await.unwrap();
         assert_eq!(test.db.claim_job("a", Lane::Prompt, scene.clock.now()).await.unwrap(), None);
         enqueue(&test.db, &scene).await;
-        for (lane, kind) in [(Lane::Long, JobKind::Voices), (Lane::Prompt, JobKind::Transcribe)] {
+        let lanes =
+            [(Lane::Live, JobKind::Live), (Lane::Prompt, JobKind::Transcribe), (Lane::Long, JobKind::Voices)];
+        for (lane, kind) in lanes {
             let claimed = test.db.claim_job("a", lane, scene.clock.now()).await.unwrap().unwrap();
             assert_eq!(claimed.kind, kind);
             assert_eq!(test.db.claim_job("b", lane, scene.clock.now()).await.unwrap(), None);

@@ -5,8 +5,8 @@ use moothall_core::{
     AgendaItemId, CaptionId, Evidence, MediaTime, MeetingState, RecordingId, SpanId, SpeakerId, TurnId, Word,
 };
 use moothall_store::{
-    AgendaItem, Backlog, CaptionRow, Db, ItemSpan, MeetingFilter, Membership, Recording, Role, Speaker,
-    SpeakerKind, SpeakerMark, Turn, User,
+    AgendaItem, Backlog, CaptionRow, Db, FormerCaption, ItemSpan, MeetingFilter, Membership, Recording, Role,
+    Speaker, SpeakerKind, SpeakerMark, Turn, User,
 };
 use moothall_testkit::{Scene, databases, noon};
 
@@ -112,7 +112,7 @@ async fn a_transcript_grows_and_comes_back_as_it_was() {
         tx.append_transcript(meeting, &[first.clone()], &captions).await.unwrap();
         first.end_ms = 1_201_000;
         tx.append_transcript(meeting, &[first.clone()], &[]).await.unwrap();
-        assert_eq!(tx.last_turn(meeting).await.unwrap(), Some(first.clone()));
+        assert_eq!(tx.turn_before(meeting, MediaTime::from_ms(1)).await.unwrap(), Some(first.clone()));
         tx.commit().await.unwrap();
 
         assert_eq!(test.db.memberships(person.id).await.unwrap(), [chair]);
@@ -149,11 +149,48 @@ async fn a_caption_is_cut_and_voices_that_say_nothing_are_forgotten() {
         tx.append_transcript(meeting, &[spoken], std::slice::from_ref(&row)).await.unwrap();
         let cut =
             CaptionRow { end_ms: MediaTime::from_ms(500), text: "I so move.".to_owned(), ..row.clone() };
-        tx.cut_caption(&cut).await.unwrap();
+        tx.set_caption_words(&cut).await.unwrap();
         tx.forget_unheard_voices(meeting).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(test.db.captions(meeting, MediaTime::ZERO).await.unwrap(), [cut]);
         assert_eq!(test.db.speakers(meeting).await.unwrap(), [heard, marked]);
+    }
+}
+
+#[tokio::test]
+async fn captions_give_way_but_for_corrected_ones_and_are_known_by_their_former_ids() {
+    for test in databases().await {
+        let scene = Scene::set(&test.db).await;
+        let meeting = scene.meeting.id;
+        let (first, second) = (turn(None, 0, 1_900), turn(None, 2_000, 3_900));
+        let rows: Vec<CaptionRow> = [(&first, 0), (&first, 1_000), (&second, 2_000), (&second, 3_000)]
+            .map(|(turn, start_ms)| caption(turn, start_ms, "words"))
+            .into();
+        let older = FormerCaption { id: CaptionId::new(), caption_id: rows[2].id };
+        let mut tx = test.db.begin().await.unwrap();
+        tx.append_transcript(meeting, &[first.clone(), second.clone()], &rows).await.unwrap();
+        tx.save_former_captions(&[older]).await.unwrap();
+        assert!(tx.correct_caption(meeting, rows[1].id, "mended", None, noon()).await.unwrap());
+        tx.commit().await.unwrap();
+
+        let (from, to) = (MediaTime::from_ms(1_000), MediaTime::from_ms(3_000));
+        let mut tx = test.db.begin().await.unwrap();
+        let (taken, former) = tx.take_captions(meeting, from, to).await.unwrap();
+        let ids: Vec<CaptionId> = taken.iter().map(|row| row.id).collect();
+        assert_eq!((ids, former), (vec![rows[1].id, rows[2].id], vec![older]));
+        assert_eq!(tx.turn_before(meeting, from).await.unwrap().unwrap().id, first.id);
+        let better = CaptionRow { id: rows[2].id, ..caption(&first, 2_000, "better words") };
+        tx.append_transcript(meeting, &[], std::slice::from_ref(&better)).await.unwrap();
+        tx.save_former_captions(&[older]).await.unwrap();
+        tx.remove_empty_turns(meeting).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let left = test.db.captions(meeting, MediaTime::ZERO).await.unwrap();
+        let texts: Vec<&str> = left.iter().map(|row| row.text.as_str()).collect();
+        assert_eq!(texts, ["words", "mended", "better words", "words"]);
+        assert_eq!(test.db.former_captions(meeting).await.unwrap(), [older]);
+        let turns = test.db.turns(meeting, MediaTime::ZERO).await.unwrap();
+        assert_eq!(turns[1].start_ms, 3_000, "it begins with what is left of it");
     }
 }
 
@@ -227,6 +264,7 @@ async fn a_recording_is_brought_up_to_date_without_touching_the_cursor() {
             has_video: false,
             finished: false,
             transcribed_ms: 0,
+            live_ms: 0,
         };
         let mut tx = test.db.begin().await.unwrap();
         tx.save_recording(&recording).await.unwrap();

@@ -30,6 +30,8 @@ const ALIGNMENT_BYTES: usize = 128 << 20;
 /// How hard to look for the best text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Search {
+    /// Once, whatever comes of it: what is heard again a second later needs no second try.
+    Once,
     Greedy,
     Beam,
 }
@@ -37,6 +39,7 @@ pub enum Search {
 /// The loaded weights, and one decoder for each thread.
 #[derive(Debug)]
 pub struct Whisper {
+    name: String,
     context: WhisperContext,
     /// Making one takes longer than decoding a window, so they are kept.
     idle: Mutex<Vec<WhisperState>>,
@@ -55,7 +58,12 @@ impl Whisper {
         parameters.dtw_parameters(DtwParameters { mode, dtw_mem_size: ALIGNMENT_BYTES });
         let context = WhisperContext::new_with_params(path, parameters)?;
         let states = (0..decoders).map(|_| context.create_state()).collect::<Result<_, _>>()?;
-        Ok(Self { context, idle: Mutex::new(states), decoders })
+        Ok(Self { name: name.to_owned(), context, idle: Mutex::new(states), decoders })
+    }
+
+    /// Of the model, in the manifest.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     pub const fn decoders(&self) -> usize {
@@ -93,7 +101,7 @@ impl Whisper {
         prompt: &[i32],
     ) -> Result<Vec<Word>, WhisperError> {
         let strategy = match search {
-            Search::Greedy => SamplingStrategy::Greedy { best_of: 1 },
+            Search::Once | Search::Greedy => SamplingStrategy::Greedy { best_of: 1 },
             Search::Beam => SamplingStrategy::BeamSearch { beam_size: 5, patience: -1.0 },
         };
         let mut parameters = FullParams::new(strategy);
@@ -107,6 +115,9 @@ impl Whisper {
         // the whole process with an assertion.
         parameters.set_single_segment(true);
         parameters.set_max_tokens(MOST_TOKENS);
+        if search == Search::Once {
+            parameters.set_temperature_inc(0.0);
+        }
         if search == Search::Beam {
             // Stricter than whisper.cpp's 2.4 and -1: a second try pays when time does not matter.
             parameters.set_entropy_thold(2.8);

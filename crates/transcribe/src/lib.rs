@@ -11,6 +11,7 @@
 pub mod decode;
 mod fetch;
 pub mod layout;
+mod live;
 pub mod models;
 pub mod repair;
 mod stream;
@@ -19,6 +20,7 @@ pub mod vad;
 pub mod voices;
 pub mod windows;
 
+pub use live::Live;
 pub use models::{Listed, ModelError, Models};
 pub use stream::Stream;
 pub use transcriber::{Mode, Options, TranscribeError, Transcriber, Transcript};

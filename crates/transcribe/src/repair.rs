@@ -46,7 +46,7 @@ fn note_length(words: &[Word]) -> usize {
 }
 
 /// Lower case without punctuation, so that "Aye." and "aye" are the same.
-fn plain(word: &Word) -> String {
+pub fn plain(word: &Word) -> String {
     word.text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

@@ -1,6 +1,7 @@
 use std::{
     num::NonZero,
     sync::{
+        Arc,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
@@ -83,10 +84,10 @@ pub struct Transcript {
     pub captions: Vec<Caption>,
 }
 
-/// The models, loaded. Can be used from several threads at once.
-#[derive(Debug)]
+/// The models, loaded. Can be used from several threads at once; clones share them.
+#[derive(Debug, Clone)]
 pub struct Transcriber {
-    pub(crate) whisper: Whisper,
+    pub(crate) whisper: Arc<Whisper>,
     pub(crate) voice: VoiceActivity,
     pub(crate) mode: Mode,
     /// Known beforehand: asked for, or the only one of the model.
@@ -98,16 +99,22 @@ impl Transcriber {
     pub fn load(models: &Models, name: &str, options: &Options) -> Result<Self, TranscribeError> {
         let voice = VoiceActivity::load(&models.path(VOICE_ACTIVITY)?)?;
         let threads = options.threads.or_else(|| thread::available_parallelism().ok());
-        let whisper = Whisper::load(&models.path(name)?, name, threads.map_or(1, NonZero::get))?;
-        let language = match &options.language {
+        let whisper = Arc::new(Whisper::load(&models.path(name)?, name, threads.map_or(1, NonZero::get))?);
+        Self { whisper, voice, mode: options.mode, language: None }.in_language(options.language.as_deref())
+    }
+
+    /// The same models for a language (ISO 639-1), or for whatever is spoken.
+    pub fn in_language(&self, language: Option<&str>) -> Result<Self, TranscribeError> {
+        let is_multilingual = self.whisper.is_multilingual();
+        let language = match language {
             Some(code) => Some(known_language(code)?),
-            None => (!whisper.is_multilingual()).then_some("en"),
+            None => (!is_multilingual).then_some("en"),
         };
-        if !whisper.is_multilingual() && language != Some("en") {
+        if !is_multilingual && language != Some("en") {
             let language = language.unwrap_or_default().to_owned();
-            return Err(TranscribeError::EnglishOnly { model: name.to_owned(), language });
+            return Err(TranscribeError::EnglishOnly { model: self.whisper.name().to_owned(), language });
         }
-        Ok(Self { whisper, voice, mode: options.mode, language })
+        Ok(Self { language, ..self.clone() })
     }
 
     /// Transcribes sound that is in memory as a whole. [`Stream`](crate::Stream) does the same for sound of any length.

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use common::{models, samples, shared};
 use moothall_core::{Caption, MediaTime, Word};
 use moothall_transcribe::{
-    Options, SAMPLE_RATE_HZ, TranscribeError, Transcriber,
+    Live, Options, SAMPLE_RATE_HZ, TranscribeError, Transcriber,
     models::VOICE_ACTIVITY,
     vad::VoiceActivity,
     windows::{self, Span},
@@ -139,6 +139,47 @@ fn a_growing_recording_gives_the_same_words_after_a_restart() {
     let reference = std::fs::read_to_string(path.with_extension("txt")).unwrap();
     let error = word_error_rate(&reference, &words(&captions));
     assert!(error < 0.3, "{error}: {captions:#?}");
+}
+
+/// Half a second at a time, as it comes from a recorder; each time with the sound that there was.
+fn caption_live(transcriber: &Transcriber, samples: &[f32]) -> Vec<(Word, MediaTime)> {
+    let mut live = Live::begin(MediaTime::ZERO);
+    let mut settled = Vec::new();
+    for piece in samples.chunks(SAMPLE_RATE_HZ / 2) {
+        let words = live.push(transcriber, piece).unwrap();
+        assert!(live.position() <= live.end_of_sound());
+        settled.extend(words.into_iter().map(|word| (word, live.end_of_sound())));
+    }
+    let end = live.end_of_sound();
+    settled.extend(live.end(transcriber).unwrap().into_iter().map(|word| (word, end)));
+    settled
+}
+
+#[test]
+fn words_settle_while_somebody_speaks() {
+    let (Some(transcriber), Some(path)) = (transcriber(), shared("meeting-2min.flac")) else { return };
+    let settled = caption_live(transcriber, &samples(&path));
+    let words: Vec<Word> = settled.iter().map(|(word, _)| word.clone()).collect();
+    assert!(words.is_sorted_by_key(|word| word.start_ms), "{words:#?}");
+    let mut late_ms: Vec<i64> = settled.iter().map(|(word, heard)| *heard - word.end_ms).collect();
+    late_ms.sort_unstable();
+    // Of sound, not of time: a slow machine changes nothing.
+    assert!(late_ms[late_ms.len() / 2] <= 3_000, "{late_ms:?}");
+    assert!(late_ms[late_ms.len() * 9 / 10] <= 5_000, "{late_ms:?}");
+    let reference = std::fs::read_to_string(path.with_extension("txt")).unwrap();
+    let error = word_error_rate(&reference, &words);
+    assert!(error < 0.3, "{error}: {words:#?}");
+}
+
+#[test]
+fn nothing_is_made_up_live() {
+    let (Some(transcriber), Some(path)) = (transcriber(), shared("adjourn.flac")) else { return };
+    let settled = caption_live(transcriber, &samples(&path));
+    let (silence_ms, music_ms) = (Span::new(21_000, 119_000), Span::new(121_000, 164_000));
+    for (word, _) in settled {
+        let heard = Span::new(word.start_ms.ms(), word.end_ms.ms());
+        assert!(heard.overlap_ms(silence_ms) <= 0 && heard.overlap_ms(music_ms) <= 0, "{word:?}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use moothall_core::{MediaTime, SpeakerId, TurnId, formats::SentenceCase};
+use moothall_core::{CaptionId, MediaTime, SpeakerId, TurnId, formats::SentenceCase};
 use moothall_store::{AgendaItem, CaptionRow, Db, ItemSpan, Meeting, Speaker, StoreError, Turn};
 
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Record {
     pub speakers: Vec<Speaker>,
     pub turns: Vec<Turn>,
     pub captions: Vec<CaptionRow>,
+    /// Of a caption, those that gave way to it: links to them lead to it.
+    former: HashMap<CaptionId, Vec<CaptionId>>,
 }
 
 impl Record {
@@ -26,6 +28,7 @@ impl Record {
             speakers: Vec::new(),
             turns: Vec::new(),
             captions: Vec::new(),
+            former: HashMap::new(),
         };
         if meeting.state.is_public() {
             record.spans = db.item_spans(meeting.id).await?;
@@ -44,6 +47,9 @@ impl Record {
         let read_from = if meeting.upper_case { MediaTime::ZERO } else { from };
         record.turns = db.turns(meeting.id, from).await?;
         record.captions = db.captions(meeting.id, read_from).await?;
+        for row in db.former_captions(meeting.id).await? {
+            record.former.entry(row.caption_id).or_default().push(row.id);
+        }
         if meeting.upper_case {
             record.write_in_sentence_case(meeting);
             record.captions.retain(|caption| caption.start_ms >= from);
@@ -75,6 +81,11 @@ impl Record {
         };
         let span = self.spans.iter().filter(here).max_by_key(|span| span.start_ms)?;
         self.items.iter().find(|item| item.id == span.item_id)
+    }
+
+    /// Captions that gave way to this one.
+    pub fn former(&self, caption: CaptionId) -> &[CaptionId] {
+        self.former.get(&caption).map_or(&[], Vec::as_slice)
     }
 
     pub fn turns_by_id(&self) -> HashMap<TurnId, &Turn> {

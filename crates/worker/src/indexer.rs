@@ -9,7 +9,7 @@ use moothall_store::{Db, ItemSpan, Meeting, Turn};
 use tokio::sync::watch;
 
 /// How often the change sequence is looked at: live captions are to be found within five seconds.
-const POLL: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_secs(2);
 /// Meetings per commit: a commit costs tens of milliseconds whatever is in it.
 const BATCH: i64 = 50;
 

@@ -8,7 +8,7 @@ use moothall_core::Clock;
 use moothall_store::{ClaimedJob, Db, JobKind, Lane, StoreError};
 use tokio::sync::watch;
 
-use crate::{Speech, preview, transcribe, upload, voices};
+use crate::{Speech, live, preview, transcribe, upload, voices};
 
 /// How long an idle worker waits before it looks for work again.
 const IDLE: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ impl Worker {
                 }
             };
             match claimed {
-                Some(job) => self.work(&job).await,
+                Some(job) => self.work(&job, &stop).await,
                 None => {
                     tokio::select! {
                         () = tokio::time::sleep(IDLE) => {}
@@ -50,8 +50,8 @@ impl Worker {
         }
     }
 
-    async fn work(&self, job: &ClaimedJob) {
-        let Err(error) = self.attempt(job).await else { return };
+    async fn work(&self, job: &ClaimedJob, stop: &watch::Receiver<bool>) {
+        let Err(error) = self.attempt(job, stop).await else { return };
         if matches!(error.downcast_ref(), Some(StoreError::LeaseLost)) {
             tracing::warn!(job = %job.id, "held up for too long: another worker has the job now");
             return;
@@ -63,10 +63,14 @@ impl Worker {
     }
 
     /// Does the job, with signs of life beside it.
-    async fn attempt(&self, job: &ClaimedJob) -> Result<()> {
+    async fn attempt(&self, job: &ClaimedJob, stop: &watch::Receiver<bool>) -> Result<()> {
         let archive = self.archive.as_ref();
         let work = async {
             match job.kind {
+                JobKind::Live => {
+                    let (speech, stop) = (self.speech.clone(), stop.clone());
+                    live::run(&self.db, &self.media_dir, archive, &self.clock, speech, job, stop).await
+                }
                 JobKind::Transcribe => {
                     let speech = self.speech.clone();
                     transcribe::run(&self.db, &self.media_dir, archive, &self.clock, speech, job).await

@@ -67,7 +67,7 @@ impl Ledger {
         tx.set_meeting_state(self.meeting.id, MeetingState::Scheduled, MeetingState::Live)
             .await
             .context("the meeting could not go live")?;
-        let job = NewJob { kind: JobKind::Transcribe, meeting_id: self.meeting.id, priority: priority::LIVE };
+        let job = NewJob { kind: JobKind::Live, meeting_id: self.meeting.id, priority: priority::LIVE };
         tx.enqueue(&job, now).await?;
         tx.commit().await?;
         self.meeting.state = MeetingState::Live;
@@ -91,8 +91,10 @@ impl Ledger {
             tx.enqueue(&job, self.clock.now()).await?;
         }
         if row.finished && timeline.renditions().contains(&Rendition::Audio) {
-            let job = NewJob { kind: JobKind::Voices, meeting_id: self.meeting.id, priority: priority::NEW };
-            tx.enqueue(&job, self.clock.now()).await?;
+            for kind in [JobKind::Transcribe, JobKind::Voices] {
+                let job = NewJob { kind, meeting_id: self.meeting.id, priority: priority::NEW };
+                tx.enqueue(&job, self.clock.now()).await?;
+            }
         }
         tx.commit().await?;
         Ok(true)
@@ -118,5 +120,6 @@ fn row(meeting_id: MeetingId, timeline: &Timeline) -> Option<Recording> {
         has_video: timeline.renditions().contains(&Rendition::Video),
         finished: timeline.is_finished(),
         transcribed_ms: 0,
+        live_ms: 0,
     })
 }

@@ -2,6 +2,7 @@
 //! time, and commits each slice's captions together with the cursor.
 
 use std::{
+    collections::HashSet,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -9,14 +10,15 @@ use std::{
 use anyhow::{Context, Result};
 use chrono::TimeDelta;
 use moothall_archive::Archive;
-use moothall_core::{Caption, CaptionId, Clock, MediaTime};
+use moothall_core::{Caption, CaptionId, Clock, MediaTime, MeetingId};
 use moothall_ingest::{Timeline, read_audio};
-use moothall_store::{ClaimedJob, Db, Meeting, Recording, SpeakerMark};
+use moothall_store::{ClaimedJob, Db, Meeting, Recording, SpeakerMark, Tx};
 use moothall_transcribe::{Mode, Models, Options, Transcriber};
 
 use crate::{
+    succession::{Succession, succeed},
     timeline,
-    turns::{Spoken, gather},
+    turns::gather,
     voices::{is_of_people, parts},
 };
 
@@ -31,7 +33,7 @@ pub struct Speech {
     models: Models,
     model: String,
     mode: Mode,
-    loaded: Mutex<Option<(Option<String>, Arc<Transcriber>)>>,
+    loaded: Mutex<Option<Transcriber>>,
 }
 
 impl Speech {
@@ -43,18 +45,17 @@ impl Speech {
         &self.models
     }
 
-    /// The transcriber for a language; kept until another language is asked for.
-    fn transcriber(&self, language: Option<String>) -> Result<Arc<Transcriber>> {
+    /// The transcriber for a language, or for whatever is spoken.
+    pub(crate) fn transcriber(&self, language: Option<&str>) -> Result<Transcriber> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, transcriber)) = &*loaded
-            && *of == language
-        {
-            return Ok(transcriber.clone());
-        }
-        let options = Options { mode: self.mode, language: language.clone(), threads: None };
-        let transcriber = Arc::new(Transcriber::load(&self.models, &self.model, &options)?);
-        *loaded = Some((language, transcriber.clone()));
-        Ok(transcriber)
+        let transcriber = match &*loaded {
+            Some(transcriber) => transcriber,
+            None => {
+                let options = Options { mode: self.mode, ..Options::default() };
+                loaded.insert(Transcriber::load(&self.models, &self.model, &options)?)
+            }
+        };
+        Ok(transcriber.in_language(language)?)
     }
 }
 
@@ -85,7 +86,6 @@ pub async fn run(
     let recording = db.recording(meeting.id).await?.context("the meeting of this job has no recording")?;
     let marks = db.speaker_marks(meeting.id).await?;
     let breaks = moments(marks.iter().filter(|mark| is_of_people(mark)));
-    let from = recording.transcribed_ms;
     let (timeline, is_here) = timeline(media_dir, archive, meeting.id).await?;
     let slice = {
         let (recording, language) = (recording.clone(), meeting.language.clone());
@@ -99,22 +99,18 @@ pub async fn run(
         tx.update_meeting(&Meeting { language: Some(language.to_owned()), ..meeting.clone() }).await?;
     }
     let (count, captions) = (slice.captions.len(), slice.captions);
-    if !captions.is_empty() {
+    let from = MediaTime::from_ms(recording.transcribed_ms);
+    let upto = if slice.is_end { MediaTime::MAX } else { slice.position };
+    if upto > from {
         // Whoever tells the voices apart meanwhile waits here, or has left other marks.
         tx.touch_meeting(meeting.id).await?;
-        let marks = tx.speaker_marks(meeting.id).await?;
-        let previous = tx.last_turn(meeting.id).await?;
-        let changes = moments(marks.iter().filter(|mark| !is_of_people(mark)));
-        let captions =
-            captions.into_iter().flat_map(|caption| by_voice(caption, &changes)).map(spoken).collect();
-        let (turns, captions) = gather(previous, &marks, captions);
-        tx.append_transcript(meeting.id, &turns, &captions).await?;
+        replace(&mut tx, meeting.id, from, upto, captions).await?;
     }
     tx.set_transcribed(meeting.id, slice.position.ms()).await?;
     if slice.is_end {
         tx.finish_job(job).await?;
     } else {
-        let goes_on = slice.position.ms() > from;
+        let goes_on = slice.position > from;
         let more_is_there = slice.position.ms() + SLICE_MS < recording.duration_ms;
         let run_after = match (goes_on && (recording.finished || more_is_there), is_here) {
             (true, _) => now,
@@ -128,7 +124,36 @@ pub async fn run(
     Ok(())
 }
 
-fn moments<'a>(marks: impl Iterator<Item = &'a SpeakerMark>) -> Vec<MediaTime> {
+/// Puts captions where those were, if any, that were made while the meeting went on.
+async fn replace(
+    tx: &mut Tx,
+    meeting: MeetingId,
+    from: MediaTime,
+    upto: MediaTime,
+    captions: Vec<Caption>,
+) -> Result<()> {
+    let marks = tx.speaker_marks(meeting).await?;
+    let changes = moments(marks.iter().filter(|mark| !is_of_people(mark)));
+    let captions = captions.into_iter().flat_map(|caption| by_voice(caption, &changes)).collect();
+    let (before, former) = tx.take_captions(meeting, from, upto).await?;
+    let kept: HashSet<CaptionId> = before.iter().filter(|row| row.corrected).map(|row| row.id).collect();
+    let is_replaced = !before.is_empty();
+    let Succession { captions, former } = succeed(before, &former, captions);
+    let previous = tx.turn_before(meeting, from).await?;
+    let (turns, captions) = gather(previous, &marks, captions);
+    let (stay, come): (Vec<_>, Vec<_>) = captions.into_iter().partition(|row| kept.contains(&row.id));
+    tx.append_transcript(meeting, &turns, &come).await?;
+    for row in stay {
+        tx.set_caption_turn(row.id, row.turn_id).await?;
+    }
+    tx.save_former_captions(&former).await?;
+    if is_replaced {
+        tx.remove_empty_turns(meeting).await?;
+    }
+    Ok(())
+}
+
+pub(crate) fn moments<'a>(marks: impl Iterator<Item = &'a SpeakerMark>) -> Vec<MediaTime> {
     marks.map(|mark| MediaTime::from_ms(mark.at_ms)).collect()
 }
 
@@ -156,7 +181,7 @@ fn slice(
     let reaches_end = length_ms < SLICE_MS - 1;
     let last = pieces.len().saturating_sub(1);
     for (index, piece) in pieces.iter().enumerate() {
-        let transcriber = speech.transcriber(language.clone())?;
+        let transcriber = speech.transcriber(language.as_deref())?;
         let mut stream = transcriber.stream(piece.start).with_breaks(breaks.clone());
         captions.extend(stream.push(&piece.samples)?);
         // Behind a gap, and behind the end, nothing follows that a word could belong to.
@@ -166,18 +191,4 @@ fn slice(
         found_language = found_language.or(stream.language());
     }
     Ok(Slice { captions, position, is_end: is_over && reaches_end, language: found_language })
-}
-
-fn spoken(caption: Caption) -> Spoken {
-    Spoken {
-        id: CaptionId::new(),
-        start_ms: caption.start_ms,
-        end_ms: caption.end_ms,
-        text: caption.text,
-        words: caption.words,
-        confidence: caption.confidence.map(f64::from),
-        corrected: false,
-        speaker: None,
-        new_turn: false,
-    }
 }

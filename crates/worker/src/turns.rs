@@ -1,6 +1,6 @@
 //! Who had the floor: captions are gathered into turns.
 
-use moothall_core::{CaptionId, Evidence, MediaTime, SpeakerId, TurnId, Word};
+use moothall_core::{Caption, CaptionId, Evidence, MediaTime, SpeakerId, TurnId, Word};
 use moothall_store::{CaptionRow, SpeakerMark, Turn};
 
 /// After so long a silence nobody can tell whether the same unnamed voice goes on.
@@ -22,6 +22,22 @@ pub struct Spoken {
     pub speaker: Option<SpeakerId>,
     /// The caption itself says that another speaker begins.
     pub new_turn: bool,
+}
+
+impl From<Caption> for Spoken {
+    fn from(caption: Caption) -> Self {
+        Self {
+            id: CaptionId::new(),
+            start_ms: caption.start_ms,
+            end_ms: caption.end_ms,
+            text: caption.text,
+            words: caption.words,
+            confidence: caption.confidence.map(f64::from),
+            corrected: false,
+            speaker: None,
+            new_turn: false,
+        }
+    }
 }
 
 impl From<CaptionRow> for Spoken {

@@ -199,7 +199,7 @@ async fn cut(tx: &mut Tx, meeting: MeetingId, breaks: &[MediaTime]) -> Result<Ve
         }
         let rows: Vec<CaptionRow> =
             parts.into_iter().enumerate().map(|(index, part)| part_of(&row, index, part)).collect();
-        tx.cut_caption(&rows[0]).await?;
+        tx.set_caption_words(&rows[0]).await?;
         tx.append_transcript(meeting, &[], &rows[1..]).await?;
         captions.extend(rows);
     }

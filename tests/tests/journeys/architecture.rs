@@ -27,7 +27,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
 
 /// Databases out there were made by these very bytes: a shipped migration never changes, not even in a
 /// comment. A new one gets a new line.
-const MIGRATIONS: [(&str, &str); 24] = [
+const MIGRATIONS: [(&str, &str); 26] = [
     ("postgres/0001_init.sql", "4713fbafa5ef5e101b4e84976589ef5c8b02163e9f9989fb98bd2eae027376e9"),
     ("postgres/0002_air_delay.sql", "b4004bb76ca774767960d6d66d066abc75e411730abb120ba90b44409b417518"),
     ("postgres/0003_rooms.sql", "dff35baefa92f801055cb4f2706f5b9e668b11a03d029756051c0fe99d126854"),
@@ -40,6 +40,7 @@ const MIGRATIONS: [(&str, &str); 24] = [
     ("postgres/0010_uploads.sql", "dd7427117c2595abfd70e6f63bd38a49cd0b963abba82b0af5059f3c8b9b4c88"),
     ("postgres/0011_calls.sql", "b9cee23119b0be3a6ddbd22ef78a4c368f331c6302f3d80418d626ed0f3d40ab"),
     ("postgres/0012_voice_names.sql", "7d2aca85c8e18c369f94a65720f3621736fc8f382d104f4645cd1773972d4541"),
+    ("postgres/0013_live_captions.sql", "2ba5ad6076329b89c3c5da904e7e53bdb7cbde2db0be45c9499307a4f09a9871"),
     ("sqlite/0001_init.sql", "27d3cf94fb8a714d718faf28311287e5b8115a76df0b0fec7fdb81766d3013e6"),
     ("sqlite/0002_air_delay.sql", "6a0651c8b9b21b2175dd3711d876ba33e3cf08c7bf7a23b753249645048b187c"),
     ("sqlite/0003_rooms.sql", "d6dd6bd9412711f6887a8d302caa2bfb426a16ed9f187c0011bb57e5db00778c"),
@@ -52,6 +53,7 @@ const MIGRATIONS: [(&str, &str); 24] = [
     ("sqlite/0010_uploads.sql", "04545b8b3fc0ae9dd40cf26c350e83f1b922d7c15fce30f8976095d01867984a"),
     ("sqlite/0011_calls.sql", "fe2a8b124951df0973c2a31ef48386523b69af94a77c06a668132444ef995d79"),
     ("sqlite/0012_voice_names.sql", "9cf07fa2972c4457be3e140ba5af6973a39bc86bdd544056e03e5d7a6e9a4b78"),
+    ("sqlite/0013_live_captions.sql", "bc7e3e7e256507b4222a02a3a915dc32053ddf6c9f5c25c54207bfb8fc3caec2"),
 ];
 
 /// A file that is longer holds more than one thing.

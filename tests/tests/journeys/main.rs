@@ -9,6 +9,7 @@ mod archive;
 mod backup;
 mod bad_input;
 mod bad_machine;
+mod captions;
 mod clips;
 mod commands;
 mod console;

@@ -26,6 +26,8 @@ pub struct TranscriptAnswer {
 #[derive(Debug, Serialize)]
 struct CaptionAnswer {
     id: CaptionId,
+    /// Captions that gave way to this one: links to them lead here.
+    former_ids: Vec<CaptionId>,
     start_ms: MediaTime,
     end_ms: MediaTime,
     /// As it is shown; lines are separated by `\n`.
@@ -93,6 +95,7 @@ pub fn answer(mut record: Record) -> TranscriptAnswer {
     let captions = std::mem::take(&mut record.captions)
         .into_iter()
         .map(|caption| CaptionAnswer {
+            former_ids: record.former(caption.id).to_vec(),
             id: caption.id,
             start_ms: caption.start_ms,
             end_ms: caption.end_ms,

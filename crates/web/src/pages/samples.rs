@@ -59,6 +59,7 @@ fn seconds(seconds: f64) -> MediaTime {
 
 fn caption(number: u128, start: f64, text: &str) -> CaptionView {
     CaptionView {
+        former: Vec::new(),
         id: CaptionId::from(Uuid::from_u128(number)),
         start: seconds(start),
         end: seconds(start + 3.5),

@@ -52,6 +52,8 @@ pub struct ItemHeading {
 #[derive(Debug, Clone)]
 pub struct CaptionView {
     pub id: CaptionId,
+    /// Those that gave way to it.
+    pub former: Vec<CaptionId>,
     pub start: MediaTime,
     pub end: MediaTime,
     /// On one line, in sentence case.
@@ -70,6 +72,7 @@ pub fn turns(record: &Record) -> Vec<TurnView> {
         let item_begins = item.filter(|item| item_before != Some(item.id));
         let view = CaptionView {
             id: caption.id,
+            former: record.former(caption.id).to_vec(),
             start: caption.start_ms,
             end: caption.end_ms,
             text: caption.text.replace('\n', " "),

@@ -184,6 +184,7 @@ impl Town {
             has_video: false,
             finished: !plan.state.is_running(),
             transcribed_ms: 36_000,
+            live_ms: 0,
         })
         .await
         .unwrap();

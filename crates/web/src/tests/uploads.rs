@@ -255,6 +255,7 @@ async fn a_meeting_that_has_or_gets_a_live_recording_takes_no_file() {
         has_video: false,
         finished: true,
         transcribed_ms: 0,
+        live_ms: 0,
     };
     let mut tx = desk.town.test_db.db.begin().await.unwrap();
     tx.save_recording(&recording).await.unwrap();

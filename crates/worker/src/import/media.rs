@@ -165,6 +165,7 @@ pub async fn keep(
         has_video: timeline.renditions().contains(&Rendition::Video),
         finished: true,
         transcribed_ms: 0,
+        live_ms: 0,
     };
     let has_sound = timeline.renditions().contains(&Rendition::Audio);
     tx.save_recording(&recording).await?;

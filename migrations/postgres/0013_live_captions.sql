@@ -1,0 +1,10 @@
+-- How far the captions reach that were made while the meeting went on; better ones follow once it is over.
+ALTER TABLE recordings ADD COLUMN live_ms BIGINT NOT NULL DEFAULT 0;
+
+-- Captions that gave way to better ones: links to them lead to the one that holds their words now.
+CREATE TABLE former_captions (
+    id         UUID PRIMARY KEY NOT NULL,
+    caption_id UUID NOT NULL REFERENCES captions (id) ON DELETE CASCADE
+);
+CREATE INDEX former_captions_caption ON former_captions (caption_id);
+CREATE INDEX captions_turn ON captions (turn_id);
