@@ -66,7 +66,10 @@ pub use frames::FramesError;
 pub use journal::Rendition;
 pub use lead::Rank;
 pub use meter::{Meter, Readings};
-pub use playlist::{PlaylistError, delta_playlist, holds, is_too_far, master_playlist, media_playlist};
+pub use playlist::{
+    CAPTIONS_END, PlaylistError, captions_playlist, delta_playlist, holds, is_too_far, master_playlist,
+    media_playlist,
+};
 pub use poster::poster;
 pub use probe::{Probe, ProbeError, probe};
 pub use read_audio::{AudioPiece, read_audio, read_live_audio};

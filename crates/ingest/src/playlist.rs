@@ -21,6 +21,9 @@ const HOLD_BACK_PARTS: f64 = 3.0;
 /// Delta playlists hold so much, in target durations: the least that the standard allows.
 const SKIP_UNTIL_TARGETS: i64 = 6;
 
+/// How the names of caption files end, where those of segment files end in `.m4s`.
+pub const CAPTIONS_END: &str = ".vtt";
+
 /// A playlist that cannot be made yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlaylistError {
@@ -51,13 +54,25 @@ pub fn master_playlist(timeline: &Timeline) -> Result<String, PlaylistError> {
         return Err(PlaylistError::Empty);
     }
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    if audio.is_some() {
+        text.push_str(
+            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"captions\",NAME=\"Captions\",DEFAULT=NO,AUTOSELECT=YES,\
+             CHARACTERISTICS=\"public.accessibility.transcribes-spoken-dialog\",\
+             URI=\"t/index.m3u8\"\n",
+        );
+    }
     if audio.is_some() && !pictures.is_empty() {
         text.push_str(
             "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"Original\",DEFAULT=YES,AUTOSELECT=YES,\
              URI=\"a/index.m3u8\"\n",
         );
     }
-    let group = if audio.is_some() && !pictures.is_empty() { ",AUDIO=\"sound\"" } else { "" };
+    let captions = if audio.is_some() { ",SUBTITLES=\"captions\"" } else { "" };
+    let group = if audio.is_some() && !pictures.is_empty() {
+        format!(",AUDIO=\"sound\"{captions}")
+    } else {
+        captions.to_owned()
+    };
     for (rendition, (format, mut rate)) in pictures {
         let mut codecs = format.codec.clone();
         if let Some((sound, sound_rate)) = &audio {
@@ -71,7 +86,7 @@ pub fn master_playlist(timeline: &Timeline) -> Result<String, PlaylistError> {
         text.push_str(&stream(&rate, &codecs, &format!("{resolution}{group}"), rendition));
     }
     if let Some((format, rate)) = audio {
-        text.push_str(&stream(&rate, &format.codec, group, Rendition::Audio));
+        text.push_str(&stream(&rate, &format.codec, &group, Rendition::Audio));
     }
     Ok(text)
 }
@@ -111,6 +126,35 @@ impl BitRate {
         let duration_us = lasting().fold(0_i64, |sum, segment| sum.saturating_add(segment.duration_us));
         Some(Self { peak, average: rate(bytes, duration_us) })
     }
+}
+
+/// The playlist of the captions: for every closed segment of the sound a file of the same stretch and the same
+/// name, but for its end ([`CAPTIONS_END`]). What is in them is not the recorder's to say.
+///
+/// # Errors
+/// [`PlaylistError::NoRendition`] without sound.
+pub fn captions_playlist(timeline: &Timeline) -> Result<String, PlaylistError> {
+    if timeline.format(Rendition::Audio).is_none() {
+        return Err(PlaylistError::NoRendition(Rendition::Audio));
+    }
+    let live = !timeline.is_finished();
+    let mut text = format!(
+        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:{}\n",
+        target_s(timeline, Rendition::Audio),
+        if live { "EVENT" } else { "VOD" }
+    );
+    let mut before = None;
+    for segment in timeline.segments(Rendition::Audio) {
+        text.push_str(&discontinuities(segment, before));
+        text.push_str(&date(timeline, segment));
+        let name = segment.file.replace(".m4s", CAPTIONS_END);
+        let _ = writeln!(text, "#EXTINF:{:.6},\n{name}", segment.duration_us as f64 / 1e6);
+        before = Some(segment);
+    }
+    if !live {
+        text.push_str("#EXT-X-ENDLIST\n");
+    }
+    Ok(text)
 }
 
 /// The playlist of one rendition: every closed segment from the start, and while the recording goes on the
@@ -218,6 +262,14 @@ fn write(timeline: &Timeline, rendition: Rendition, skipped: usize) -> Result<St
 
 /// What stands before a segment: what changes with it, and when it was.
 fn head(timeline: &Timeline, segment: &Segment, before: Option<&Segment>) -> String {
+    let mut text = discontinuities(segment, before);
+    if before.is_none_or(|before| before.init != segment.init) {
+        let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"", segment.init);
+    }
+    text + &date(timeline, segment)
+}
+
+fn discontinuities(segment: &Segment, before: Option<&Segment>) -> String {
     let mut text = String::new();
     if let Some(before) = before {
         // One for each run between, and for nothing else, so that players count the same in both renditions:
@@ -228,14 +280,13 @@ fn head(timeline: &Timeline, segment: &Segment, before: Option<&Segment>) -> Str
             text.push_str("#EXT-X-DISCONTINUITY\n");
         }
     }
-    if before.is_none_or(|before| before.init != segment.init) {
-        let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"", segment.init);
-    }
-    if let Some(wall) = timeline.wall_clock(segment.start_us) {
-        let _ =
-            writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", wall.to_rfc3339_opts(SecondsFormat::Millis, true));
-    }
     text
+}
+
+fn date(timeline: &Timeline, segment: &Segment) -> String {
+    timeline.wall_clock(segment.start_us).map_or_else(String::new, |wall| {
+        format!("#EXT-X-PROGRAM-DATE-TIME:{}\n", wall.to_rfc3339_opts(SecondsFormat::Millis, true))
+    })
 }
 
 /// Each part has an address of its own, so that every cache between here and the player can keep it.
@@ -310,6 +361,17 @@ mod tests {
         std::fs::write(temp.path().join("journal.jsonl"), journal).unwrap();
         let timeline = Timeline::open(temp.path()).unwrap();
         (temp, timeline)
+    }
+
+    #[test]
+    fn captions_have_a_file_for_each_segment_of_the_sound() {
+        let (_temp, timeline) = live(3);
+        let playlist = captions_playlist(&timeline).unwrap();
+        let wanted = "#EXT-X-PROGRAM-DATE-TIME:2026-07-23T17:30:02.000Z\n#EXTINF:2.000000,\n1-1.vtt\n";
+        assert!(playlist.ends_with(wanted), "{playlist}");
+        assert!(!playlist.contains("#EXT-X-MAP"), "{playlist}");
+        let master = master_playlist(&timeline).unwrap();
+        assert!(master.contains("TYPE=SUBTITLES") && master.contains("SUBTITLES=\"captions\""), "{master}");
     }
 
     #[test]

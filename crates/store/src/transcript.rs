@@ -116,6 +116,8 @@ pub struct Edit {
     pub text_after: String,
 }
 
+/// No caption stands longer, imported ones included: those that could still stand are found by their start.
+const LONGEST_CAPTION_MS: i64 = 60_000;
 /// Rows per INSERT: nine values each stay below SQLite's limit of 32,766 bound values.
 const CAPTIONS_PER_INSERT: usize = 500;
 
@@ -148,6 +150,8 @@ statements! {
     TURNS_DELETE = "DELETE FROM turns WHERE meeting_id = $1";
     CAPTIONS = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected FROM captions
         WHERE meeting_id = $1 AND start_ms >= $2 ORDER BY start_ms, id";
+    CAPTIONS_AT = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected FROM captions
+        WHERE meeting_id = $1 AND start_ms >= $4 AND start_ms < $3 AND end_ms > $2 ORDER BY start_ms, id";
     CAPTION = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected FROM captions
         WHERE id = $1";
     CAPTIONS_DELETE = "DELETE FROM captions WHERE meeting_id = $1";
@@ -186,6 +190,19 @@ impl Db {
     /// Captions that start at or after `from`, by their start.
     pub async fn captions(&self, meeting: MeetingId, from: MediaTime) -> Result<Vec<CaptionRow>> {
         Ok(on_db!(self, |pool| sqlx::query_as(CAPTIONS).bind(meeting).bind(from).fetch_all(pool).await)?)
+    }
+
+    /// Captions that stand at any moment from `from` up to `to`, by their start.
+    pub async fn captions_at(
+        &self,
+        meeting: MeetingId,
+        from: MediaTime,
+        to: MediaTime,
+    ) -> Result<Vec<CaptionRow>> {
+        let earliest = from + -LONGEST_CAPTION_MS;
+        Ok(on_db!(self, |pool| {
+            sqlx::query_as(CAPTIONS_AT).bind(meeting).bind(from).bind(to).bind(earliest).fetch_all(pool).await
+        })?)
     }
 
     pub async fn caption(&self, id: CaptionId) -> Result<Option<CaptionRow>> {

@@ -9,6 +9,7 @@
 
 mod api;
 mod assets;
+mod caption_files;
 mod clerk;
 mod clips;
 mod downloads;
@@ -73,6 +74,8 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::map_response(headers::for_any_site));
     let media = Router::new()
         .route("/media/{meeting}/master.m3u8", get(media::master))
+        .route("/media/{meeting}/t/index.m3u8", get(media::captions))
+        .route("/media/{meeting}/t/{file}", get(caption_files::show))
         .route("/media/{meeting}/{picture}", get(pictures::show))
         .route("/media/{meeting}/{rendition}/index.m3u8", get(media::playlist))
         .route("/media/{meeting}/{rendition}/{file}", get(media::segment))

@@ -35,10 +35,10 @@ const BLOCK_BYTES: usize = 256 * 1024;
 const MOST_AT_ONCE: u64 = 4 << 20;
 const PLAYLIST_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
 /// A segment lasts two seconds: a playlist that is older may lack one.
-const PLAYLIST_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=1");
+pub const PLAYLIST_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=1");
 
 /// The meeting, if the public may watch it.
-async fn watchable(state: &AppState, meeting: &str) -> Result<MeetingId> {
+pub async fn watchable(state: &AppState, meeting: &str) -> Result<MeetingId> {
     let id: MeetingId = meeting.parse().map_err(|_| Failure::NotFound)?;
     if state.watchable.is_watchable(id).await? { Ok(id) } else { Err(Failure::NotFound) }
 }
@@ -51,6 +51,16 @@ pub async fn master(
 ) -> Result<Response> {
     let id = watchable(&state, &meeting).await?;
     written(&state, id, Playlist::Master, None, &headers).await
+}
+
+/// `/media/{meeting id}/t/index.m3u8`
+pub async fn captions(
+    State(state): State<AppState>,
+    Path(meeting): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let id = watchable(&state, &meeting).await?;
+    written(&state, id, Playlist::Captions, None, &headers).await
 }
 
 /// What players ask for (RFC 8216bis, 6.2.5).

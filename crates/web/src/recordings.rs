@@ -42,6 +42,7 @@ pub struct Recordings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Playlist {
     Master,
+    Captions,
     Media(Rendition),
     /// Without what the player has already.
     Delta(Rendition),

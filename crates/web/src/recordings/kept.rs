@@ -15,7 +15,9 @@ use axum::body::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use moothall_archive::{Archive, ArchiveError};
 use moothall_core::MeetingId;
-use moothall_ingest::{Aired, PlaylistError, TimelineError, delta_playlist, master_playlist, media_playlist};
+use moothall_ingest::{
+    Aired, PlaylistError, TimelineError, captions_playlist, delta_playlist, master_playlist, media_playlist,
+};
 use tokio::sync::watch;
 
 use super::{Playlist, Written};
@@ -170,6 +172,7 @@ impl Kept {
         }
         let text = match playlist {
             Playlist::Master => master_playlist(timeline),
+            Playlist::Captions => captions_playlist(timeline),
             Playlist::Media(rendition) => media_playlist(timeline, rendition),
             Playlist::Delta(rendition) => delta_playlist(timeline, rendition),
         }?;

@@ -32,6 +32,27 @@ async fn playlists_lead_to_segments() {
 }
 
 #[tokio::test]
+async fn captions_are_a_rendition_of_the_recording() {
+    let town = Town::build().await;
+    let folder = format!("/media/{}", town.meeting.id);
+    assert!(town.get(&format!("{folder}/master.m3u8")).await.text().contains("URI=\"t/index.m3u8\""));
+    let playlist = town.get(&format!("{folder}/t/index.m3u8")).await.text();
+    let files: Vec<&str> = playlist.lines().filter(|line| line.ends_with(".vtt")).collect();
+    assert_eq!(files.len(), 3, "{playlist}");
+    let mut said = String::new();
+    for file in files {
+        let answer = town.get(&format!("{folder}/t/{file}")).await;
+        assert_eq!(answer.header(header::CONTENT_TYPE), "text/vtt; charset=utf-8");
+        assert!(answer.text().starts_with("WEBVTT\nX-TIMESTAMP-MAP=LOCAL:"), "{}", answer.text());
+        said.push_str(&answer.text());
+    }
+    assert!(said.contains(" --> "), "{said}");
+    for nothing in ["t/9-9.vtt", "t/1-0.m4s", "t/init-1-0.mp4"] {
+        assert_eq!(town.get(&format!("{folder}/{nothing}")).await.status, StatusCode::NOT_FOUND, "{nothing}");
+    }
+}
+
+#[tokio::test]
 async fn a_recording_that_grows_is_read_on() {
     let town = Town::build().await;
     let journal = town.folder.path().join(format!("media/{}/journal.jsonl", town.meeting.id));
@@ -74,7 +95,7 @@ async fn what_is_withheld_is_out_of_sight_and_comes_back() {
         let mut tx = town.test_db.db.begin().await.unwrap();
         assert!(tx.set_meeting_state(town.meeting.id, from, to).await.unwrap());
         tx.commit().await.unwrap();
-        for file in ["a/1-0.m4s", "a/index.m3u8", "master.m3u8", "poster.jpg"] {
+        for file in ["a/1-0.m4s", "a/index.m3u8", "t/index.m3u8", "t/1-0.vtt", "master.m3u8", "poster.jpg"] {
             until(&town, &format!("{media}/{file}"), |answer| answer.status == status).await;
         }
     }
