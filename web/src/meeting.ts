@@ -49,10 +49,13 @@ function main(): void {
   if (liveControls) new LiveEdge(liveControls, playback);
 
   if (transcript) {
-    if (playback.media instanceof HTMLVideoElement) addCaptionTrack(playback, transcript);
     if ("live" in player.dataset) new Live(meeting.dataset.slug ?? "", transcript, agenda, playback).start();
   }
-  void playback.start();
+  void playback.start().then(() => {
+    // Where the browser plays by itself it finds captions in the playlist.
+    const takesTrack = playback.media instanceof HTMLVideoElement && !playback.isNative;
+    if (transcript && takesTrack) addCaptionTrack(playback, transcript);
+  });
 }
 
 main();

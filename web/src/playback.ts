@@ -61,6 +61,11 @@ export class Playback {
     }
   }
 
+  /** Whether the browser plays HLS itself; known once it has started. */
+  get isNative(): boolean {
+    return this.hls === undefined;
+  }
+
   /** Where the player is, in media time; none before the playlist is known. */
   get mediaMs(): number | undefined {
     return toMediaMs(this.stretches, this.media.currentTime);

@@ -26,9 +26,8 @@ const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=60");
 /// So close to now words come so much after their sound, as in broadcasting.
 const LATE_MS: i64 = 5_000;
 const CLOSE_MS: i64 = 20_000;
-/// Of the clock that WebVTT files are tied to, and where it begins anew.
+/// Of the clock that WebVTT files are tied to.
 const TICKS_PER_MS: i64 = 90;
-const CLOCK_TICKS: i64 = 1 << 33;
 
 /// `/media/{meeting id}/t/{file}`
 pub async fn show(
@@ -67,11 +66,12 @@ async fn captions(
     Ok(rows)
 }
 
-/// Times in it are media times; its head ties them to those in the segment.
+/// Times in it are media times; its head ties them to those in the segments. It is the same for all of a run, or
+/// else players would round the times of a caption that stands in two files differently, and show it twice.
 fn file(segment: &Segment, rows: &[CaptionRow], late_ms: i64) -> String {
-    let decode_ms = (segment.start_us - segment.offset_us) / 1_000;
-    let ticks = (decode_ms * TICKS_PER_MS).rem_euclid(CLOCK_TICKS);
-    let mut file = format!("WEBVTT\nX-TIMESTAMP-MAP=LOCAL:{},MPEGTS:{ticks}\n", segment.start());
+    let offset_ms = (segment.offset_us + 500).div_euclid(1_000);
+    let (local, ticks) = (MediaTime::from_ms(offset_ms.max(0)), TICKS_PER_MS * (-offset_ms).max(0));
+    let mut file = format!("WEBVTT\nX-TIMESTAMP-MAP=LOCAL:{local},MPEGTS:{ticks}\n");
     for row in rows {
         let (start_ms, end_ms, text) = match late_ms {
             // Whole, in each file that it stands in: players know that it is the same.
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn an_archived_caption_stands_whole_at_its_time() {
         let text = file(&segment(), &[row(67_000)], 0);
-        let head = "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:01:08.000,MPEGTS:720000\n";
+        let head = "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:01:00.000,MPEGTS:0\n";
         assert_eq!(text, format!("{head}\n00:01:07.000 --> 00:01:11.000\nTwo hands\nare up.\n"));
     }
 

@@ -36,6 +36,20 @@ fn live_captions_are_in_the_picture_and_their_links_last() {
     browser.until(&format!("document.querySelector('#turns').textContent.includes('{words}')"), MINUTE);
     server.found("q=duties");
 
+    // A player that knows nothing of this page finds captions in the playlist.
+    let media = server.media(SLUG);
+    browser.value(&format!(
+        "void import(performance.getEntriesByType('resource').map(entry => entry.name).find(name => /hls-/.test(name))) \
+         .then(({{ default: Hls }}) => {{ \
+             const video = window.plain = document.createElement('video'); video.muted = true; \
+             const hls = new Hls(); hls.loadSource('{media}/master.m3u8'); hls.attachMedia(video); \
+             hls.on(Hls.Events.MANIFEST_PARSED, () => {{ hls.subtitleTrack = 0; video.play(); }}); }})"
+    ));
+    browser.until(
+        "[...(window.plain?.textTracks ?? [])].some(track => { track.mode = 'showing'; return track.activeCues?.length > 0; })",
+        MINUTE,
+    );
+
     // A worker that is killed goes on where it was.
     server.kill();
     server.restart(&home);
