@@ -76,6 +76,7 @@ export class Transcript {
       const last = this.lines[this.lines.length - 1];
       if (last?.element.id === `c-${caption.id}`) {
         last.endMs = caption.end_ms;
+        last.element.dataset.end = String(caption.end_ms);
         if (last.element.textContent !== text) last.element.textContent = text;
         continue;
       }

@@ -22,10 +22,10 @@ const LONG_MS: i64 = 8_000;
 const CONTEXT_MS: i64 = 3_000;
 /// If two decodings agree on nothing for so long, the words are taken as they are.
 const LONGEST_MS: i64 = 12_000;
-/// The end of a word that is just being said changes what it is taken for.
-const FRESH_MS: i64 = 400;
 /// Then at least these last of them are still open.
 const UNSURE_MS: i64 = 2_000;
+/// The end of a word that is just being said changes what it is taken for.
+const FRESH_MS: i64 = 400;
 /// So many words may be heard differently before others that agree.
 const MOST_DIFFERENT: usize = 3;
 /// So many must agree then.
@@ -113,7 +113,8 @@ impl Live {
         let speech = windows::speech(&probabilities, SHORTEST_SILENCE_MS);
         let (Some(first), Some(last)) = (speech.first(), speech.last()) else {
             self.let_go(length_ms - 2 * MARGIN_MS);
-            return Ok(std::mem::take(&mut self.guess));
+            self.guess.clear();
+            return Ok(Vec::new());
         };
         let is_over = is_end || last.end_ms + SILENCE_MS <= length_ms;
         let span = Span::new(
@@ -164,16 +165,18 @@ impl Live {
     /// The words behind what is settled: where those before are the settled ones, and the time is about right.
     fn news(&self, mut words: Vec<Word>) -> Vec<Word> {
         let Some(last) = self.tail.last() else { return words };
-        let distance_ms = |seam: usize| match words.get(seam) {
-            Some(word) => (word.start_ms - last.end_ms).abs(),
-            None => words.last().map_or(0, |word| (word.end_ms - last.end_ms).abs()),
-        };
         let known = |seam: usize| {
             let pairs = words[..seam].iter().rev().zip(self.tail.iter().rev());
             pairs
                 .take(MOST_KNOWN)
                 .take_while(|(word, known)| repair::plain(word) == repair::plain(known))
                 .count()
+        };
+        // When a word begins is known better than when it ends, above all before a silence.
+        let distance_ms = |seam: usize| match (known(seam), words.get(seam)) {
+            (1.., _) => (words[seam - 1].start_ms - last.start_ms).abs(),
+            (0, Some(word)) => (word.start_ms - last.end_ms).abs(),
+            (0, None) => words.last().map_or(0, |word| (word.end_ms - last.end_ms).abs()),
         };
         let score = |seam: &usize| known(*seam) as i64 * KNOWN_WORD_MS - distance_ms(*seam);
         let seam = (0..=words.len()).filter(|seam| distance_ms(*seam) <= JITTER_MS).max_by_key(score);

@@ -26,6 +26,8 @@ const LOOK_FOR_COPY_EVERY: Duration = Duration::from_secs(30);
 const WORTHWHILE_MS: i64 = 1_000;
 /// No more at once: with what is kept of before it fits into what Whisper hears.
 const MOST_MS: i64 = 12_000;
+/// After so many looks without more sound what was said last is settled as it is: nothing may follow for an hour.
+const LOOKS_TO_THE_END: u32 = 6;
 /// Sound that is further from where it would go on comes after a gap.
 const GAP_MS: i64 = 40;
 
@@ -43,7 +45,8 @@ pub async fn run(
     let recording = db.recording(meeting.id).await?.context("the meeting of this job has no recording")?;
     let (recorded, mut is_here) = timeline(media_dir, archive, meeting.id).await?;
     let from = MediaTime::from_ms(recording.live_ms.max(recording.transcribed_ms));
-    let mut ear = Ear { timeline: recorded, speech, language: meeting.language.clone(), from, live: None };
+    let mut ear =
+        Ear { timeline: recorded, speech, language: meeting.language.clone(), from, live: None, idle: 0 };
     let mut lines = Lines::default();
     loop {
         if *stop.borrow() {
@@ -95,6 +98,8 @@ struct Ear {
     /// Where to begin.
     from: MediaTime,
     live: Option<Live>,
+    /// Looks in a row without more sound.
+    idle: u32,
 }
 
 impl Ear {
@@ -103,15 +108,19 @@ impl Ear {
         let mut heard = Vec::new();
         let from = self.live.as_ref().map_or(self.from, Live::end_of_sound);
         if self.timeline.sound_end() - from < WORTHWHILE_MS {
+            self.idle += 1;
+            if self.idle >= LOOKS_TO_THE_END {
+                self.from = from;
+                heard.extend(self.end()?);
+            }
             return Ok(heard);
         }
+        self.idle = 0;
         let transcriber = self.speech.transcriber(self.language.as_deref())?;
         for piece in read_live_audio(&self.timeline, from, MOST_MS)? {
             let goes_on = |live: &mut Live| (piece.start - live.end_of_sound()).abs() <= GAP_MS;
-            let before = if self.live.as_mut().is_some_and(goes_on) { None } else { self.live.take() };
-            if let Some(before) = before {
-                let end = before.end_of_sound();
-                heard.push(Heard { words: before.end(&transcriber)?, position: end, end, is_end: true });
+            if !self.live.as_mut().is_some_and(goes_on) {
+                heard.extend(self.end()?);
             }
             let live = self.live.get_or_insert_with(|| Live::begin(piece.start));
             let words = live.push(&transcriber, &piece.samples)?;
@@ -119,6 +128,14 @@ impl Ear {
             self.language = self.language.take().or_else(|| live.language().map(str::to_owned));
         }
         Ok(heard)
+    }
+
+    /// What was said last, where nothing follows.
+    fn end(&mut self) -> Result<Option<Heard>> {
+        let Some(live) = self.live.take() else { return Ok(None) };
+        let end = live.end_of_sound();
+        let words = live.end(&self.speech.transcriber(self.language.as_deref())?)?;
+        Ok(Some(Heard { words, position: end, end, is_end: true }))
     }
 }
 
