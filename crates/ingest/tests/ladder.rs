@@ -29,6 +29,6 @@ fn the_picture_is_recorded_in_smaller_sizes_as_well() {
     // Players change from one to the other: the same moment has the same time in both.
     assert!(small[0].start().ms() - large[0].start().ms() < 2_000, "{small:?}");
     let master = master_playlist(&timeline).unwrap();
-    let small = "RESOLUTION=640x360,AUDIO=\"sound\"\nv360/index.m3u8";
+    let small = "RESOLUTION=640x360,AUDIO=\"sound\",SUBTITLES=\"captions\"\nv360/index.m3u8";
     assert!(master.contains(small) && !master.contains("v720"), "{master}");
 }

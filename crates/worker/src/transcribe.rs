@@ -16,6 +16,7 @@ use moothall_store::{ClaimedJob, Db, Meeting, Recording, SpeakerMark, Tx};
 use moothall_transcribe::{Mode, Models, Options, Transcriber};
 
 use crate::{
+    import::Part,
     succession::{Succession, succeed},
     timeline,
     turns::gather,
@@ -95,6 +96,11 @@ pub async fn run(
     let now = clock.now();
     let mut tx = db.begin().await?;
     tx.hold_job(job, slice.position.ms(), recording.duration_ms.max(slice.position.ms()), now).await?;
+    if tx.imported(meeting.id, Part::Captions.as_str()).await?.is_some() {
+        // They came while the job waited, and are kept.
+        tx.finish_job(job).await?;
+        return Ok(tx.commit().await?);
+    }
     if let (None, Some(language)) = (&meeting.language, slice.language) {
         tx.update_meeting(&Meeting { language: Some(language.to_owned()), ..meeting.clone() }).await?;
     }

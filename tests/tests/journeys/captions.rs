@@ -36,19 +36,13 @@ fn live_captions_are_in_the_picture_and_their_links_last() {
     browser.until(&format!("document.querySelector('#turns').textContent.includes('{words}')"), MINUTE);
     server.found("q=duties");
 
-    // A player that knows nothing of this page finds captions in the playlist.
+    // So do the files for players of their own.
     let media = server.media(SLUG);
-    browser.value(&format!(
-        "void import(performance.getEntriesByType('resource').map(entry => entry.name).find(name => /hls-/.test(name))) \
-         .then(({{ default: Hls }}) => {{ \
-             const video = window.plain = document.createElement('video'); video.muted = true; \
-             const hls = new Hls(); hls.loadSource('{media}/master.m3u8'); hls.attachMedia(video); \
-             hls.on(Hls.Events.MANIFEST_PARSED, () => {{ hls.subtitleTrack = 0; video.play(); }}); }})"
-    ));
-    browser.until(
-        "[...(window.plain?.textTracks ?? [])].some(track => { track.mode = 'showing'; return track.activeCues?.length > 0; })",
-        MINUTE,
-    );
+    until("captions in the playlist", MINUTE, || {
+        let playlist = server.get(&format!("{media}/t/index.m3u8")).text();
+        let mut files = playlist.lines().filter(|line| line.ends_with(".vtt"));
+        files.any(|file| server.page(&format!("{media}/t/{file}")).contains(" --> ")).then_some(())
+    });
 
     // A worker that is killed goes on where it was.
     server.kill();
@@ -72,6 +66,21 @@ fn live_captions_are_in_the_picture_and_their_links_last() {
         .collect();
     let lost: Vec<&Value> = live.iter().filter(|row| !known.contains(row["id"].as_str().unwrap())).collect();
     assert!(lost.is_empty(), "nothing leads from {lost:#?}");
+
+    // A player that knows nothing of this page shows them.
+    browser.go(&page);
+    plays(&browser, 0.2, f64::MAX);
+    browser.value(&format!(
+        "void import(performance.getEntriesByType('resource').map(entry => entry.name).find(name => /hls-/.test(name))) \
+         .then(({{ default: Hls }}) => {{ \
+             const video = window.plain = document.createElement('video'); video.muted = true; \
+             const hls = new Hls(); hls.loadSource('{media}/master.m3u8'); hls.attachMedia(video); \
+             hls.on(Hls.Events.MANIFEST_PARSED, () => {{ hls.subtitleTrack = 0; video.play(); }}); }})"
+    ));
+    browser.until(
+        "[...(window.plain?.textTracks ?? [])].some(track => { track.mode = 'showing'; return track.activeCues?.length > 0; })",
+        MINUTE,
+    );
 
     // A link to what was said live still opens the right words.
     let linked = &live[2];

@@ -4,6 +4,8 @@ use moothall_store::{Job, JobKind, JobState};
 use moothall_tests::{Home, MINUTE, Server, models_dir, shared_data, speech, until};
 use serde_json::Value;
 
+use crate::fixtures::SLUG;
+
 #[test]
 fn a_worker_that_is_killed_leaves_its_work_to_the_other() {
     if models_dir().is_none() {
@@ -42,6 +44,23 @@ fn a_worker_that_is_killed_leaves_its_work_to_the_other() {
         assert!(first.contains(&"Speaker 2".to_owned()), "{first:?}");
         assert_eq!(first, second);
     }
+}
+
+#[test]
+fn captions_that_come_while_a_transcription_waits_are_kept() {
+    if models_dir().is_none() {
+        return;
+    }
+    let home = Home::new();
+    home.import(&format!("--media {} --publish", speech(&home).display())).ok();
+    let captions = home.write("made.vtt", "WEBVTT\n\n00:01.000 --> 00:09.000\nWritten by a stenographer.\n");
+    home.import(&format!("--captions {}", captions.display())).ok();
+    let server = home.serve();
+    let kept = server.transcript(&home, SLUG, 2 * MINUTE);
+    assert_eq!(
+        kept.iter().map(|row| row["text"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["Written by a stenographer."]
+    );
 }
 
 /// The state of the job that writes a meeting down.

@@ -64,7 +64,7 @@ pub struct Report {
 
 /// A part of an import whose content is remembered by hash.
 #[derive(Debug, Clone, Copy)]
-enum Part {
+pub(crate) enum Part {
     Agenda,
     Items,
     Speakers,
@@ -80,7 +80,7 @@ impl Request {
 }
 
 impl Part {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Agenda => "agenda",
             Self::Items => "items",
