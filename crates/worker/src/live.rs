@@ -5,16 +5,16 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use moothall_archive::Archive;
-use moothall_core::{Caption, CaptionId, Clock, MediaTime, MeetingId, TurnId, Word};
+use moothall_core::{CaptionId, Clock, MediaTime, MeetingId, Word};
 use moothall_ingest::{Timeline, read_live_audio};
-use moothall_store::{CaptionRow, ClaimedJob, Db, Turn, Tx};
+use moothall_store::{ClaimedJob, Db, Turn, Tx};
 use moothall_transcribe::{Live, layout};
 use tokio::sync::watch;
 
 use crate::{
     Speech, timeline,
     transcribe::moments,
-    turns::{Spoken, gather},
+    turns::{Spoken, gather, row},
     voices::is_of_people,
 };
 
@@ -197,18 +197,5 @@ impl Lines {
         }
         self.words.drain(..full);
         Ok(())
-    }
-}
-
-fn row(id: CaptionId, turn_id: TurnId, caption: Caption) -> CaptionRow {
-    CaptionRow {
-        id,
-        turn_id,
-        start_ms: caption.start_ms,
-        end_ms: caption.end_ms,
-        text: caption.text,
-        words: sqlx::types::Json(caption.words),
-        confidence: caption.confidence.map(f64::from),
-        corrected: false,
     }
 }

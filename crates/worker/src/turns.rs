@@ -119,6 +119,20 @@ pub fn gather(
     (turns, rows)
 }
 
+/// A caption of the program's, as it is kept.
+pub fn row(id: CaptionId, turn_id: TurnId, caption: Caption) -> CaptionRow {
+    CaptionRow {
+        id,
+        turn_id,
+        start_ms: caption.start_ms,
+        end_ms: caption.end_ms,
+        text: caption.text,
+        words: sqlx::types::Json(caption.words),
+        confidence: caption.confidence.map(f64::from),
+        corrected: false,
+    }
+}
+
 fn mark_at(marks: &[SpeakerMark], at_ms: i64) -> Option<&SpeakerMark> {
     let after = marks.partition_point(|mark| mark.at_ms <= at_ms);
     after.checked_sub(1).and_then(|index| marks.get(index))

@@ -22,7 +22,7 @@ use moothall_transcribe::{
 
 use crate::{
     timeline,
-    turns::{Spoken, gather},
+    turns::{Spoken, gather, row},
 };
 
 /// So much sound is read at once; between two it can be given up.
@@ -191,32 +191,22 @@ async fn save(tx: &mut Tx, meeting: MeetingId, changes: &[Change]) -> Result<usi
 /// person has corrected stays whole.
 async fn cut(tx: &mut Tx, meeting: MeetingId, breaks: &[MediaTime]) -> Result<Vec<CaptionRow>> {
     let mut captions = Vec::new();
-    for row in tx.captions(meeting).await? {
-        let parts = if row.corrected { Vec::new() } else { parts(&row.words.0, row.end_ms, breaks) };
+    for known in tx.captions(meeting).await? {
+        let parts = if known.corrected { Vec::new() } else { parts(&known.words.0, known.end_ms, breaks) };
         if parts.is_empty() {
-            captions.push(row);
+            captions.push(known);
             continue;
         }
-        let rows: Vec<CaptionRow> =
-            parts.into_iter().enumerate().map(|(index, part)| part_of(&row, index, part)).collect();
+        let rows: Vec<CaptionRow> = std::iter::once(known.id)
+            .chain(std::iter::repeat_with(CaptionId::new))
+            .zip(parts)
+            .map(|(id, part)| row(id, known.turn_id, part))
+            .collect();
         tx.set_caption_words(&rows[0]).await?;
         tx.append_transcript(meeting, &[], &rows[1..]).await?;
         captions.extend(rows);
     }
     Ok(captions)
-}
-
-fn part_of(row: &CaptionRow, index: usize, part: Caption) -> CaptionRow {
-    CaptionRow {
-        id: if index == 0 { row.id } else { CaptionId::new() },
-        turn_id: row.turn_id,
-        start_ms: part.start_ms,
-        end_ms: part.end_ms,
-        text: part.text,
-        words: sqlx::types::Json(part.words),
-        confidence: part.confidence.map(f64::from),
-        corrected: false,
-    }
 }
 
 /// What each voice says of a caption's words, which stands up to `end`. Empty where it is one voice alone.
