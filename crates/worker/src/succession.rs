@@ -19,8 +19,10 @@ pub fn succeed(before: Vec<CaptionRow>, former: &[FormerCaption], new: Vec<Capti
     let (kept, gone): (Vec<CaptionRow>, Vec<CaptionRow>) = before.into_iter().partition(|row| row.corrected);
     let mut captions: Vec<Spoken> =
         new.into_iter().flat_map(|caption| beside(caption, &kept)).map(Spoken::from).collect();
+    captions.extend(kept.into_iter().map(Spoken::from));
+    captions.sort_by_key(|caption| caption.start_ms);
     let heirs: Vec<Option<usize>> = gone.iter().map(|row| heir(row, &captions)).collect();
-    for (index, caption) in captions.iter_mut().enumerate() {
+    for (index, caption) in captions.iter_mut().enumerate().filter(|(_, caption)| !caption.corrected) {
         let ancestors = gone.iter().zip(&heirs).filter(|(_, heir)| **heir == Some(index));
         let shared = |(row, _): &(&CaptionRow, _)| std::cmp::Reverse(shared_ms(row, caption));
         if let Some((row, _)) = ancestors.min_by_key(shared) {
@@ -37,8 +39,6 @@ pub fn succeed(before: Vec<CaptionRow>, former: &[FormerCaption], new: Vec<Capti
         .filter_map(|(id, of)| Some(FormerCaption { id, caption_id: successor(of)? }))
         .filter(|row| row.id != row.caption_id)
         .collect();
-    captions.extend(kept.into_iter().map(Spoken::from));
-    captions.sort_by_key(|caption| caption.start_ms);
     Succession { captions, former }
 }
 
@@ -117,6 +117,15 @@ mod tests {
         let texts: Vec<&str> = captions.iter().map(|caption| caption.text.as_str()).collect();
         assert_eq!(texts, ["So then", "Councillor Smyth moves", "it."]);
         assert!(captions[1].id == corrected.id && captions[1].corrected);
+    }
+
+    #[test]
+    fn a_caption_whose_words_are_in_a_corrected_one_leads_there() {
+        let mut corrected = row(1_000, "Councillor Smyth moves");
+        corrected.corrected = true;
+        let gone = row(1_400, "Smith moves");
+        let former = succeed(vec![corrected.clone(), gone.clone()], &[], Vec::new()).former;
+        assert_eq!(former, [FormerCaption { id: gone.id, caption_id: corrected.id }]);
     }
 
     #[test]
