@@ -39,7 +39,7 @@ pub enum AgendaError {
     NoItems { path: PathBuf },
 
     #[error("{}, line 1: the header is {found:?}; write {expected}", path.display())]
-    BadHeader { path: PathBuf, found: String, expected: &'static str },
+    BadHeader { path: PathBuf, found: String, expected: String },
 
     #[error("{} holds no captions; give a WebVTT or SubRip file", path.display())]
     NoCaptions { path: PathBuf },

@@ -1,5 +1,5 @@
 //! Agenda documents and feeds in, agenda items out; and the files that come with an imported meeting:
-//! captions, and logs of items and speakers.
+//! captions, and logs of items, speakers and microphones.
 //!
 //! What a file is, its content says, not its name. Everything here blocks, and reads what strangers wrote:
 //! sizes, times and depths have limits, which are constants beside the code that keeps them.
@@ -19,4 +19,7 @@ mod xml;
 pub use captions::read_captions;
 pub use document::{Agenda, Attendee, Document, Item, read};
 pub use error::AgendaError;
-pub use logs::{ItemEntry, Log, SpeakerEntry, read_item_log, read_speaker_log};
+pub use logs::{
+    ItemEntry, Log, MicrophoneEntry, MicrophoneTime, SpeakerEntry, read_item_log, read_microphone_log,
+    read_speaker_log,
+};

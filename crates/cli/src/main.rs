@@ -42,6 +42,8 @@ enum Command {
     Meeting(commands::meeting::Command),
     /// Add rooms with their encoders, give them new keys, and check them before a meeting
     Room(commands::room::Args),
+    /// Make, list and remove the tokens with which other systems of a council write to the archive
+    Token(commands::token::Args),
     /// Add, list and remove users of the console, and give them new passwords
     #[command(subcommand)]
     User(commands::user::Command),
@@ -83,6 +85,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Import(command) => commands::import::run(settings, command),
         Command::Meeting(command) => commands::meeting::run(&settings, &command),
         Command::Room(args) => commands::room::run(&settings, args),
+        Command::Token(args) => commands::token::run(&settings, args),
         Command::User(command) => commands::user::run(&settings, command),
         Command::Model(command) => commands::model::run(&settings, &command),
         Command::Doctor => commands::doctor::run(&settings),

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Evidence {
     /// The conference system said whose microphone was on.
     Microphone,
+    /// Somebody listened again and said who it is, whatever was noted before.
+    Correction,
     /// A clerk's mark, or a log that somebody kept.
     Clerk,
     /// The sound of the voice.
@@ -25,12 +27,20 @@ pub enum Evidence {
 pub struct UnknownEvidence(pub String);
 
 impl Evidence {
-    const ALL: [Self; 6] =
-        [Self::Microphone, Self::Clerk, Self::Voice, Self::Wording, Self::Captions, Self::None];
+    const ALL: [Self; 7] = [
+        Self::Microphone,
+        Self::Correction,
+        Self::Clerk,
+        Self::Voice,
+        Self::Wording,
+        Self::Captions,
+        Self::None,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Microphone => "microphone",
+            Self::Correction => "correction",
             Self::Clerk => "clerk",
             Self::Voice => "voice",
             Self::Wording => "wording",

@@ -57,6 +57,8 @@ ids! {
     SpeakerId,
     /// A browser that asks to be recorded.
     CallId,
+    /// With which a machine writes to the archive.
+    TokenId,
     /// Consecutive captions by one speaker.
     TurnId,
     /// One readable line or two of transcript. Permanent links carry it.

@@ -24,6 +24,8 @@ pub enum JobKind {
     Preview,
     /// Tells the voices of a recording that is over apart.
     Voices,
+    /// Gives captions other turns, now that more is known of who spoke.
+    Turns,
 }
 
 /// Whoever works in one lane leaves the jobs of the other alone, so that what is wanted soon never waits for
@@ -56,6 +58,7 @@ impl JobKind {
             Self::Record => "record",
             Self::Preview => "preview",
             Self::Voices => "voices",
+            Self::Turns => "turns",
         }
     }
 }
@@ -70,6 +73,7 @@ impl TryFrom<String> for JobKind {
             "record" => Ok(Self::Record),
             "preview" => Ok(Self::Preview),
             "voices" => Ok(Self::Voices),
+            "turns" => Ok(Self::Turns),
             _ => Err(inconsistent("kind", &text)),
         }
     }

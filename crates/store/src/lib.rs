@@ -29,11 +29,13 @@ mod health;
 mod imports;
 mod jobs;
 mod meetings;
+mod microphones;
 mod recordings;
 mod rooms;
 mod secrets;
 mod session;
 mod sign_ins;
+mod tokens;
 mod transcript;
 mod uploads;
 mod users;
@@ -53,12 +55,14 @@ pub use health::FindingRow;
 pub use imports::MediaObjection;
 pub use jobs::{ClaimedJob, Job, JobKind, JobState, LEASE, Lane, MAX_ATTEMPTS, NewJob};
 pub use meetings::{ChangedMeeting, Meeting, MeetingFilter};
+pub use microphones::Taken;
 pub use recordings::Recording;
 pub use rooms::{Room, RoomAddress, RoomSource, RoomState};
 pub use secrets::{SecretError, Secrets};
 pub use session::{ExemptSpan, SessionError};
 pub use sign_ins::SignIn;
-pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, SpeakerMark, Turn};
+pub use tokens::{ServiceToken, TokenScope};
+pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, Turn};
 pub use uploads::{Upload, UploadState};
 pub use users::{CouncilRole, Role, User};
 pub use voices::{Voice, VoiceName};
@@ -77,10 +81,12 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         imports::STATEMENTS,
         jobs::STATEMENTS,
         meetings::STATEMENTS,
+        microphones::STATEMENTS,
         recordings::STATEMENTS,
         session::STATEMENTS,
         rooms::STATEMENTS,
         sign_ins::STATEMENTS,
+        tokens::STATEMENTS,
         transcript::STATEMENTS,
         backlog::STATEMENTS,
         calls::STATEMENTS,

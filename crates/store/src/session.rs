@@ -66,6 +66,11 @@ impl Db {
 }
 
 impl Tx {
+    /// By their start.
+    pub(crate) async fn exempt_spans(&mut self, meeting: MeetingId) -> Result<Vec<ExemptSpan>> {
+        Ok(on_tx!(self, |connection| sqlx::query_as(EXEMPT).bind(meeting).fetch_all(connection).await)?)
+    }
+
     /// Moves a meeting to another state.
     ///
     /// # Errors
@@ -103,11 +108,7 @@ impl Tx {
         if !meeting.state.is_running() && meeting.state != MeetingState::Scheduled {
             return Err(SessionError::NotRunning(meeting.state));
         }
-        let spans: Vec<ExemptSpan> = on_tx!(self, |connection| {
-            sqlx::query_as(EXEMPT).bind(meeting.id).fetch_all(connection).await
-        })
-        .map_err(StoreError::from)?;
-        if spans.iter().any(|span| span.until_at.is_none()) {
+        if self.exempt_spans(meeting.id).await?.iter().any(|span| span.until_at.is_none()) {
             return Err(SessionError::AlreadyPrivate);
         }
         let from = now - TimeDelta::seconds(meeting.air_delay_s);
@@ -123,6 +124,7 @@ impl Tx {
         })
         .map_err(StoreError::from)?;
         self.forget_health(meeting.id, from).await?;
+        self.forget_microphones(meeting.id, from).await?;
         self.touch_meeting(meeting.id).await?;
         let after = json!({ "reason": reason });
         Ok(self.audit_meeting(meeting, "meeting.private", by, now, json!("public"), after).await?)

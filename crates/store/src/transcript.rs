@@ -1,7 +1,9 @@
 //! The transcript: speakers, their marks and turns, captions and their corrections.
 
 use chrono::{DateTime, Utc};
-use moothall_core::{CaptionId, Evidence, MediaTime, MeetingId, PersonId, SpeakerId, TurnId, UserId, Word};
+use moothall_core::{
+    CaptionId, Evidence, MediaTime, MeetingId, PersonId, SpeakerId, SpeakerMark, TurnId, UserId, Who, Word,
+};
 use sqlx::{FromRow, QueryBuilder, types::Json};
 use uuid::Uuid;
 
@@ -70,13 +72,16 @@ pub struct Speaker {
     pub role: Option<String>,
 }
 
-/// From this moment on this speaker has the floor; without a speaker it ends a turn.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct SpeakerMark {
-    pub at_ms: i64,
-    pub speaker_id: Option<SpeakerId>,
-    #[sqlx(try_from = "String")]
-    pub evidence: Evidence,
+impl Speaker {
+    /// Whom it stands for.
+    pub fn who(&self) -> Who {
+        match (self.kind, self.person_id) {
+            (SpeakerKind::Person, Some(person)) => Who::Person(person),
+            (SpeakerKind::Person, None) => Who::Named(self.id),
+            (SpeakerKind::Public, _) => Who::Public,
+            (SpeakerKind::Voice, _) => Who::Nameless,
+        }
+    }
 }
 
 /// Consecutive captions by one speaker.
@@ -133,15 +138,19 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (meeting_id, name) DO UPDATE SET person_id = excluded.person_id, kind = excluded.kind,
             role = coalesce(excluded.role, speakers.role) RETURNING id";
-    MARKS = "SELECT at_ms, speaker_id, evidence FROM speaker_marks WHERE meeting_id = $1 ORDER BY at_ms";
-    MARKS_DELETE = "DELETE FROM speaker_marks WHERE meeting_id = $1";
-    MARK_SAVE = "INSERT INTO speaker_marks (meeting_id, at_ms, speaker_id, evidence) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (meeting_id, at_ms) DO UPDATE SET speaker_id = excluded.speaker_id,
-            evidence = excluded.evidence";
+    MARKS = "SELECT at_ms, speaker_id, evidence, strength FROM speaker_marks
+        WHERE meeting_id = $1 ORDER BY at_ms, evidence";
+    MARK_DELETE = "DELETE FROM speaker_marks WHERE meeting_id = $1 AND evidence = $2 AND at_ms = $3";
+    MARK_SAVE = "INSERT INTO speaker_marks (meeting_id, at_ms, speaker_id, evidence, strength)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (meeting_id, evidence, at_ms) DO UPDATE SET speaker_id = excluded.speaker_id,
+            strength = excluded.strength";
     TURNS = "SELECT id, start_ms, end_ms, speaker_id, evidence, confidence FROM turns
         WHERE meeting_id = $1 AND end_ms >= $2 ORDER BY start_ms, id";
     TURN_BEFORE = "SELECT id, start_ms, end_ms, speaker_id, evidence, confidence FROM turns
         WHERE meeting_id = $1 AND start_ms < $2 ORDER BY start_ms DESC, id DESC LIMIT 1";
+    TURN_OF = "SELECT t.id, t.start_ms, t.end_ms, t.speaker_id, t.evidence, t.confidence
+        FROM captions c JOIN turns t ON t.id = c.turn_id WHERE c.id = $1";
     TURN_SAVE = "INSERT INTO turns (id, meeting_id, start_ms, end_ms, speaker_id, evidence, confidence)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (id) DO UPDATE SET start_ms = excluded.start_ms, end_ms = excluded.end_ms,
@@ -235,16 +244,36 @@ impl Tx {
         Ok(on_tx!(self, |connection| sqlx::query_as(MARKS).bind(meeting).fetch_all(connection).await)?)
     }
 
-    pub async fn replace_speaker_marks(&mut self, meeting: MeetingId, marks: &[SpeakerMark]) -> Result<()> {
-        on_tx!(self, |connection| sqlx::query(MARKS_DELETE)
-            .bind(meeting)
-            .execute(connection)
-            .await
-            .map(drop))?;
-        for mark in marks {
+    /// Makes `marks` all that this witness says; whether anything is new. All are of `evidence`, each at a time of
+    /// its own.
+    pub async fn replace_speaker_marks(
+        &mut self,
+        meeting: MeetingId,
+        evidence: Evidence,
+        marks: &[SpeakerMark],
+    ) -> Result<bool> {
+        let mut before = self.speaker_marks(meeting).await?;
+        before.retain(|mark| mark.evidence == evidence);
+        let gone = before.iter().filter(|old| marks.iter().all(|mark| mark.at_ms != old.at_ms));
+        let come = marks.iter().filter(|mark| !before.contains(mark));
+        let mut is_new = false;
+        for mark in gone {
+            is_new = true;
+            on_tx!(self, |connection| {
+                sqlx::query(MARK_DELETE)
+                    .bind(meeting)
+                    .bind(evidence.as_str())
+                    .bind(mark.at_ms)
+                    .execute(connection)
+                    .await
+                    .map(drop)
+            })?;
+        }
+        for mark in come {
+            is_new = true;
             self.save_speaker_mark(meeting, mark).await?;
         }
-        Ok(())
+        Ok(is_new)
     }
 
     pub async fn save_speaker_mark(&mut self, meeting: MeetingId, mark: &SpeakerMark) -> Result<()> {
@@ -254,6 +283,7 @@ impl Tx {
                 .bind(mark.at_ms)
                 .bind(mark.speaker_id)
                 .bind(mark.evidence.as_str())
+                .bind(mark.strength)
                 .execute(connection)
                 .await
                 .map(drop)
@@ -261,10 +291,22 @@ impl Tx {
         Ok(())
     }
 
+    /// In the order in which they were first heard of; voices under the name that somebody gave them.
+    pub async fn speakers(&mut self, meeting: MeetingId) -> Result<Vec<Speaker>> {
+        Ok(on_tx!(self, |connection| sqlx::query_as(SPEAKERS).bind(meeting).fetch_all(connection).await)?)
+    }
+
     /// The last turn that begins before `at`.
     pub async fn turn_before(&mut self, meeting: MeetingId, at: MediaTime) -> Result<Option<Turn>> {
         Ok(on_tx!(self, |connection| {
             sqlx::query_as(TURN_BEFORE).bind(meeting).bind(at).fetch_optional(connection).await
+        })?)
+    }
+
+    /// The turn that a caption belongs to.
+    pub async fn turn_of(&mut self, caption: CaptionId) -> Result<Option<Turn>> {
+        Ok(on_tx!(self, |connection| {
+            sqlx::query_as(TURN_OF).bind(caption).fetch_optional(connection).await
         })?)
     }
 
@@ -316,18 +358,19 @@ impl Tx {
         self.touch_meeting(meeting).await
     }
 
-    /// Gives the meeting's captions other turns: `captions` says to which of `turns` each now belongs.
+    /// Makes `turns` all of the meeting's; `moved` says to which of them captions belong that were in others.
     pub async fn replace_turns(
         &mut self,
         meeting: MeetingId,
         turns: &[Turn],
-        captions: &[CaptionRow],
+        moved: &[CaptionRow],
     ) -> Result<()> {
         let before: Vec<Turn> = on_tx!(self, |connection| {
             sqlx::query_as(TURNS).bind(meeting).bind(MediaTime::ZERO).fetch_all(connection).await
         })?;
-        self.append_transcript(meeting, turns, &[]).await?;
-        for caption in captions {
+        let changed: Vec<Turn> = turns.iter().filter(|turn| !before.contains(turn)).cloned().collect();
+        self.append_transcript(meeting, &changed, &[]).await?;
+        for caption in moved {
             self.set_caption_turn(caption.id, caption.turn_id).await?;
         }
         for turn in before.iter().filter(|old| turns.iter().all(|turn| turn.id != old.id)) {

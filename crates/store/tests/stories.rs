@@ -2,11 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use moothall_core::{
-    AgendaItemId, CaptionId, Evidence, MediaTime, MeetingState, RecordingId, SpanId, SpeakerId, TurnId, Word,
+    AgendaItemId, CaptionId, Evidence, MediaTime, MeetingState, RecordingId, SpanId, SpeakerId, SpeakerMark,
+    TurnId, Word,
 };
 use moothall_store::{
     AgendaItem, Backlog, CaptionRow, Db, FormerCaption, ItemSpan, MeetingFilter, Membership, Recording, Role,
-    Speaker, SpeakerKind, SpeakerMark, Turn, User,
+    Speaker, SpeakerKind, Turn, User,
 };
 use moothall_testkit::{Scene, databases, noon};
 
@@ -142,7 +143,12 @@ async fn a_caption_is_cut_and_voices_that_say_nothing_are_forgotten() {
         for speaker in [&heard, &marked, &voice("Speaker 3")] {
             tx.save_speaker(meeting, speaker).await.unwrap();
         }
-        let mark = SpeakerMark { at_ms: 5_000, speaker_id: Some(marked.id), evidence: Evidence::Voice };
+        let mark = SpeakerMark {
+            at_ms: 5_000,
+            speaker_id: Some(marked.id),
+            evidence: Evidence::Voice,
+            strength: 0.8,
+        };
         tx.save_speaker_mark(meeting, &mark).await.unwrap();
         let spoken = turn(Some(heard.id), 0, 900);
         let row = caption(&spoken, 0, "I so move. Seconded.");

@@ -16,6 +16,7 @@ mod downloads;
 mod failure;
 mod headers;
 mod media;
+mod microphones;
 mod pages;
 mod pictures;
 pub mod preflight;
@@ -94,6 +95,7 @@ pub fn router(state: AppState) -> Router {
         .merge(api)
         .merge(clerk::routes())
         .merge(whip::routes())
+        .merge(microphones::routes())
         .merge(operations)
         .fallback(async || Failure::NotFound)
         .method_not_allowed_fallback(async || Failure::MethodNotAllowed)

@@ -4,6 +4,7 @@ mod api;
 mod console;
 mod data;
 mod media;
+mod microphones;
 mod pages;
 mod rooms;
 mod run;

@@ -171,20 +171,22 @@ impl SpeakerView {
 
 /// How the program knows who spoke, and how surely: `recognised by voice, not certain`.
 pub fn how_known(evidence: Evidence, confidence: Option<f64>, speaker: Option<&Speaker>) -> Option<String> {
+    // Below four in five a reader should know before quoting.
+    let is_unsure = confidence.is_some_and(|confidence| confidence < 0.8);
     let mut words = match evidence {
         Evidence::Microphone => "known from the microphone",
-        Evidence::Clerk => "named by the clerk",
-        Evidence::Voice if speaker.is_some_and(|speaker| speaker.kind != SpeakerKind::Voice) => {
-            "voice named by the clerk"
+        Evidence::Clerk | Evidence::Correction => "named by the clerk",
+        Evidence::Voice if speaker.is_none_or(|speaker| speaker.kind == SpeakerKind::Voice) => {
+            "told apart by voice"
         }
-        Evidence::Voice => "told apart by voice",
+        Evidence::Voice if is_unsure => "recognised by voice",
+        Evidence::Voice => "voice named by the clerk",
         Evidence::Wording => "named from what was said",
         Evidence::Captions => "named in the captions",
         Evidence::None => return None,
     }
     .to_owned();
-    // Below four in five a reader should know before quoting.
-    if confidence.is_some_and(|confidence| confidence < 0.8) {
+    if is_unsure {
         words.push_str(", not certain");
     }
     Some(words)

@@ -8,7 +8,7 @@ use moothall_core::Clock;
 use moothall_store::{ClaimedJob, Db, JobKind, Lane, StoreError};
 use tokio::sync::watch;
 
-use crate::{Speech, live, preview, transcribe, upload, voices};
+use crate::{Speech, floor, live, preview, transcribe, upload, voices};
 
 /// How long an idle worker waits before it looks for work again.
 const IDLE: Duration = Duration::from_secs(1);
@@ -77,6 +77,7 @@ impl Worker {
                 }
                 JobKind::Record => upload::run(&self.db, &self.media_dir, &self.clock, job).await,
                 JobKind::Preview => preview::run(&self.db, &self.media_dir, archive, &self.clock, job).await,
+                JobKind::Turns => floor::run(&self.db, &self.clock, job).await,
                 JobKind::Voices => {
                     let models = self.speech.models().clone();
                     voices::run(&self.db, &self.media_dir, archive, &self.clock, models, job).await

@@ -69,6 +69,8 @@ impl Ledger {
             .context("the meeting could not go live")?;
         let job = NewJob { kind: JobKind::Live, meeting_id: self.meeting.id, priority: priority::LIVE };
         tx.enqueue(&job, now).await?;
+        // Whose microphone was on before the recording began.
+        tx.mark_microphones(self.meeting.id).await?;
         tx.commit().await?;
         self.meeting.state = MeetingState::Live;
         Ok(())

@@ -11,6 +11,7 @@ mod alerts;
 mod archiver;
 mod calls;
 mod copying;
+mod floor;
 mod health;
 pub mod import;
 mod indexer;

@@ -7,15 +7,15 @@ use anyhow::{Context, Result};
 use moothall_archive::Archive;
 use moothall_core::{CaptionId, Clock, MediaTime, MeetingId, Word};
 use moothall_ingest::{Timeline, read_live_audio};
-use moothall_store::{ClaimedJob, Db, Turn, Tx};
+use moothall_store::{ClaimedJob, Db, Tx};
 use moothall_transcribe::{Live, layout};
 use tokio::sync::watch;
 
 use crate::{
-    Speech, timeline,
-    transcribe::moments,
+    Speech,
+    floor::{floors_of, moments},
+    timeline,
     turns::{Spoken, gather, row},
-    voices::is_of_people,
 };
 
 /// How often is looked for more sound.
@@ -145,8 +145,6 @@ struct Lines {
     /// The last caption, and its words.
     open: Option<CaptionId>,
     words: Vec<Word>,
-    /// To which it belongs.
-    turn: Option<Turn>,
 }
 
 impl Lines {
@@ -174,26 +172,26 @@ impl Lines {
     }
 
     async fn add(&mut self, tx: &mut Tx, meeting: MeetingId, heard: &Heard) -> Result<()> {
-        let marks = tx.speaker_marks(meeting).await?;
-        let changes = moments(marks.iter().filter(|mark| is_of_people(mark)));
+        let floors = floors_of(tx, meeting).await?;
         self.words.extend_from_slice(&heard.words);
-        let mut captions = layout::captions(&self.words, &changes, heard.end);
+        let mut captions = layout::captions(&self.words, &moments(&floors), heard.end);
         let full: usize = captions.iter().rev().skip(1).map(|caption| caption.words.len()).sum();
-        if let (Some(id), Some(turn)) = (self.open, &mut self.turn) {
+        // Its turn may be another by now: more may be known of who speaks.
+        let turn = match self.open {
+            Some(open) => tx.turn_of(open).await?,
+            None => None,
+        };
+        if let (Some(id), Some(mut turn)) = (self.open, turn) {
             let grown = captions.remove(0);
             turn.end_ms = turn.end_ms.max(grown.end_ms.ms());
             tx.set_caption_words(&row(id, turn.id, grown)).await?;
-            tx.append_transcript(meeting, std::slice::from_ref(turn), &[]).await?;
+            tx.append_transcript(meeting, &[turn], &[]).await?;
         }
         if let Some(first) = captions.first() {
-            let previous = match self.turn.take() {
-                Some(turn) => Some(turn),
-                None => tx.turn_before(meeting, first.start_ms).await?,
-            };
-            let (turns, rows) = gather(previous, &marks, captions.into_iter().map(Spoken::from).collect());
+            let previous = tx.turn_before(meeting, first.start_ms).await?;
+            let (turns, rows) = gather(previous, &floors, captions.into_iter().map(Spoken::from).collect());
             tx.append_transcript(meeting, &turns, &rows).await?;
             self.open = rows.last().map(|row| row.id);
-            self.turn = turns.into_iter().last();
         }
         self.words.drain(..full);
         Ok(())

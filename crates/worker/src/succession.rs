@@ -3,7 +3,7 @@
 use moothall_core::{Caption, CaptionId};
 use moothall_store::{CaptionRow, FormerCaption};
 
-use crate::{turns::Spoken, voices::parts};
+use crate::{floor::parts, turns::Spoken};
 
 /// What takes the place of captions that were there before.
 #[derive(Debug, Default)]

@@ -10,17 +10,17 @@ use std::{
 use anyhow::{Context, Result};
 use chrono::TimeDelta;
 use moothall_archive::Archive;
-use moothall_core::{Caption, CaptionId, Clock, MediaTime, MeetingId};
+use moothall_core::{Caption, CaptionId, Clock, Evidence, MediaTime, MeetingId};
 use moothall_ingest::{Timeline, read_audio};
-use moothall_store::{ClaimedJob, Db, Meeting, Recording, SpeakerMark, Tx};
+use moothall_store::{ClaimedJob, Db, Meeting, Recording, Tx};
 use moothall_transcribe::{Mode, Models, Options, Transcriber};
 
 use crate::{
+    floor::{floors_of, moments, parts},
     import::Part,
     succession::{Succession, succeed},
     timeline,
     turns::gather,
-    voices::{is_of_people, parts},
 };
 
 /// So much sound at once: long enough that all decoders have work, short enough that little is lost with a
@@ -86,7 +86,8 @@ pub async fn run(
     let meeting = db.meeting(job.meeting_id).await?.context("the meeting of this job is gone")?;
     let recording = db.recording(meeting.id).await?.context("the meeting of this job has no recording")?;
     let marks = db.speaker_marks(meeting.id).await?;
-    let breaks = moments(marks.iter().filter(|mark| is_of_people(mark)));
+    let noted = marks.iter().filter(|mark| mark.evidence == Evidence::Clerk);
+    let breaks = noted.map(|mark| MediaTime::from_ms(mark.at_ms)).collect();
     let (timeline, is_here) = timeline(media_dir, archive, meeting.id).await?;
     let slice = {
         let (recording, language) = (recording.clone(), meeting.language.clone());
@@ -138,15 +139,15 @@ async fn replace(
     upto: MediaTime,
     captions: Vec<Caption>,
 ) -> Result<()> {
-    let marks = tx.speaker_marks(meeting).await?;
-    let changes = moments(marks.iter().filter(|mark| !is_of_people(mark)));
-    let captions = captions.into_iter().flat_map(|caption| by_voice(caption, &changes)).collect();
+    let floors = floors_of(tx, meeting).await?;
+    let changes = moments(&floors);
+    let captions = captions.into_iter().flat_map(|caption| by_speaker(caption, &changes)).collect();
     let (before, former) = tx.take_captions(meeting, from, upto).await?;
     let kept: HashSet<CaptionId> = before.iter().filter(|row| row.corrected).map(|row| row.id).collect();
     let is_replaced = !before.is_empty();
     let Succession { captions, former } = succeed(before, &former, captions);
     let previous = tx.turn_before(meeting, from).await?;
-    let (turns, captions) = gather(previous, &marks, captions);
+    let (turns, captions) = gather(previous, &floors, captions);
     let (stay, come): (Vec<_>, Vec<_>) = captions.into_iter().partition(|row| kept.contains(&row.id));
     tx.append_transcript(meeting, &turns, &come).await?;
     for row in stay {
@@ -159,11 +160,7 @@ async fn replace(
     Ok(())
 }
 
-pub(crate) fn moments<'a>(marks: impl Iterator<Item = &'a SpeakerMark>) -> Vec<MediaTime> {
-    marks.map(|mark| MediaTime::from_ms(mark.at_ms)).collect()
-}
-
-fn by_voice(caption: Caption, changes: &[MediaTime]) -> Vec<Caption> {
+fn by_speaker(caption: Caption, changes: &[MediaTime]) -> Vec<Caption> {
     let parts = parts(&caption.words, caption.end_ms, changes);
     if parts.is_empty() { vec![caption] } else { parts }
 }

@@ -1,7 +1,7 @@
 //! Who had the floor: captions are gathered into turns.
 
-use moothall_core::{Caption, CaptionId, Evidence, MediaTime, SpeakerId, TurnId, Word};
-use moothall_store::{CaptionRow, SpeakerMark, Turn};
+use moothall_core::{Caption, CaptionId, Evidence, Floor, MediaTime, SpeakerId, TurnId, Word};
+use moothall_store::{CaptionRow, Turn};
 
 /// After so long a silence nobody can tell whether the same unnamed voice goes on.
 const LONGEST_PAUSE_MS: i64 = 3_000;
@@ -58,12 +58,12 @@ impl From<CaptionRow> for Spoken {
 
 /// Gathers captions, in order of time, into turns.
 ///
-/// Where there are marks, they alone say who speaks: a caption belongs to the mark before its middle.
-/// Without marks the captions' own word counts. `previous` is the meeting's last turn so far: it grows
+/// Where it is known who has the floor, that alone counts: a caption belongs to whoever has it in its middle.
+/// Otherwise the captions' own word counts. `previous` is the meeting's last turn so far: it grows
 /// where its speaker goes on, and is then the first of the turns returned.
 pub fn gather(
     previous: Option<Turn>,
-    marks: &[SpeakerMark],
+    floors: &[Floor],
     captions: Vec<Spoken>,
 ) -> (Vec<Turn>, Vec<CaptionRow>) {
     let mut turns: Vec<Turn> = Vec::new();
@@ -73,10 +73,10 @@ pub fn gather(
     for spoken in captions {
         let (start_ms, end_ms) = (spoken.start_ms.ms(), spoken.end_ms.ms());
         let middle_ms = i64::midpoint(start_ms, end_ms);
-        let (speaker_id, evidence) = match mark_at(marks, middle_ms) {
-            Some(mark) => (mark.speaker_id, mark.evidence),
-            None if spoken.speaker.is_some() => (spoken.speaker, Evidence::Captions),
-            None => (None, Evidence::None),
+        let (speaker_id, evidence, confidence) = match floor_at(floors, middle_ms) {
+            Some(floor) => (floor.speaker_id, floor.evidence, floor.confidence),
+            None if spoken.speaker.is_some() => (spoken.speaker, Evidence::Captions, Some(1.0)),
+            None => (None, Evidence::None, None),
         };
         let goes_on = current.as_ref().is_some_and(|turn| {
             let unnamed_is_broken = || {
@@ -84,20 +84,17 @@ pub fn gather(
                     || (sentence_ended && end_ms - turn.start_ms > LONG_TURN_MS)
             };
             turn.speaker_id == speaker_id
-                && !(marks.is_empty() && spoken.new_turn)
+                && !(floors.is_empty() && spoken.new_turn)
                 && (speaker_id.is_some() || !unnamed_is_broken())
         });
         let turn = match current.take() {
-            Some(turn) if goes_on => Turn { end_ms: turn.end_ms.max(end_ms), ..turn },
-            _ => Turn {
-                id: TurnId::new(),
-                start_ms,
-                end_ms,
-                speaker_id,
-                evidence: if speaker_id.is_some() { evidence } else { Evidence::None },
-                // A voice that nobody has named is no name that could be wrong.
-                confidence: speaker_id.filter(|_| evidence != Evidence::Voice).map(|_| 1.0),
+            Some(turn) if goes_on => Turn {
+                end_ms: turn.end_ms.max(end_ms),
+                // As sure as the least sure part of it.
+                confidence: turn.confidence.zip(confidence).map(|(one, other)| one.min(other)),
+                ..turn
             },
+            _ => Turn { id: TurnId::new(), start_ms, end_ms, speaker_id, evidence, confidence },
         };
         match turns.last_mut() {
             Some(last) if last.id == turn.id => *last = turn.clone(),
@@ -133,9 +130,9 @@ pub fn row(id: CaptionId, turn_id: TurnId, caption: Caption) -> CaptionRow {
     }
 }
 
-fn mark_at(marks: &[SpeakerMark], at_ms: i64) -> Option<&SpeakerMark> {
-    let after = marks.partition_point(|mark| mark.at_ms <= at_ms);
-    after.checked_sub(1).and_then(|index| marks.get(index))
+fn floor_at(floors: &[Floor], at_ms: i64) -> Option<&Floor> {
+    let after = floors.partition_point(|floor| floor.at_ms <= at_ms);
+    after.checked_sub(1).and_then(|index| floors.get(index))
 }
 
 #[cfg(test)]
@@ -156,16 +153,17 @@ mod tests {
         }
     }
 
-    fn mark(at_ms: i64, speaker: SpeakerId) -> SpeakerMark {
-        SpeakerMark { at_ms, speaker_id: Some(speaker), evidence: Evidence::Clerk }
+    fn floor(at_ms: i64, speaker: SpeakerId) -> Floor {
+        let (speaker_id, evidence, confidence) = (Some(speaker), Evidence::Clerk, Some(1.0));
+        Floor { at_ms, speaker_id, evidence, confidence, contested: false }
     }
 
     #[test]
     fn a_caption_belongs_to_whoever_speaks_in_its_middle() {
         let (anna, ben) = (SpeakerId::new(), SpeakerId::new());
-        let marks = [mark(0, anna), mark(3_000, ben), mark(9_000, ben)];
+        let floors = [floor(0, anna), floor(3_000, ben), floor(9_000, ben)];
         let captions = vec![spoken(500, "One."), spoken(2_500, "Two."), spoken(20_000, "Three.")];
-        let (turns, rows) = gather(None, &marks, captions);
+        let (turns, rows) = gather(None, &floors, captions);
         assert_eq!(turns.iter().map(|turn| turn.speaker_id).collect::<Vec<_>>(), [Some(anna), Some(ben)]);
         assert_eq!((turns[1].start_ms, turns[1].end_ms), (2_500, 22_000), "a named turn survives a pause");
         assert_eq!(rows[2].turn_id, turns[1].id);
@@ -174,9 +172,9 @@ mod tests {
     #[test]
     fn a_turn_grows_over_two_deliveries() {
         let anna = SpeakerId::new();
-        let marks = [mark(0, anna)];
-        let (first, _) = gather(None, &marks, vec![spoken(0, "One")]);
-        let (second, rows) = gather(Some(first[0].clone()), &marks, vec![spoken(2_000, "two.")]);
+        let floors = [floor(0, anna)];
+        let (first, _) = gather(None, &floors, vec![spoken(0, "One")]);
+        let (second, rows) = gather(Some(first[0].clone()), &floors, vec![spoken(2_000, "two.")]);
         assert_eq!(second.len(), 1);
         assert_eq!((second[0].id, second[0].end_ms), (first[0].id, 4_000));
         assert_eq!(rows[0].turn_id, first[0].id);

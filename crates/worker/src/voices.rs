@@ -12,18 +12,15 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use chrono::TimeDelta;
 use moothall_archive::Archive;
-use moothall_core::{Caption, CaptionId, Clock, Evidence, MediaTime, MeetingId, SpeakerId, Word};
+use moothall_core::{Clock, Evidence, MediaTime, MeetingId, SpeakerId, SpeakerMark};
 use moothall_ingest::{Timeline, read_audio};
-use moothall_store::{CaptionRow, ClaimedJob, Db, Recording, Speaker, SpeakerKind, SpeakerMark, Tx};
+use moothall_store::{ClaimedJob, Db, Recording, Speaker, SpeakerKind, Tx};
 use moothall_transcribe::{
-    ModelError, Models, layout,
+    ModelError, Models,
     voices::{self, Change, Voices, VoicesError, floor},
 };
 
-use crate::{
-    timeline,
-    turns::{Spoken, gather, row},
-};
+use crate::{floor::cut_and_regather, import::Part, timeline};
 
 /// So much sound is read at once; between two it can be given up.
 const SLICE_MS: i64 = 60_000;
@@ -31,9 +28,11 @@ const SLICE_MS: i64 = 60_000;
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// How long to wait for the rest of the recording to be copied to the object store.
 const WAIT_FOR_COPY: TimeDelta = TimeDelta::seconds(30);
+/// How likely a moment is given to the right one of the voices.
+const STRENGTH: f64 = 0.8;
 
-/// Listens to the whole recording, and gives each of its turns a voice. Where a clerk's marks or a log say who
-/// speaks, they know better, and nothing is done.
+/// Listens to the whole recording, and tells of each moment whose voice is heard. Where somebody kept a log of who
+/// spoke, nothing is left to ask, and nothing is done.
 pub async fn run(
     db: &Db,
     media_dir: &Path,
@@ -46,7 +45,7 @@ pub async fn run(
     let recorded = db.recording(id).await?.context("the meeting of this job has no recording")?;
     let (timeline, is_here) = timeline(media_dir, archive, id).await?;
     let is_whole = is_here || timeline.is_finished();
-    let is_known = db.speaker_marks(id).await?.iter().any(is_of_people);
+    let is_known = has_log(&mut db.begin().await?, id).await?;
     let changes = if is_known || !is_whole { None } else { listen(db, clock, timeline, models, job).await? };
 
     let now = clock.now();
@@ -70,9 +69,8 @@ pub async fn run(
     Ok(tx.commit().await?)
 }
 
-/// Whether somebody, or a conference system, said who speaks.
-pub fn is_of_people(mark: &SpeakerMark) -> bool {
-    mark.evidence != Evidence::Voice
+async fn has_log(tx: &mut Tx, meeting: MeetingId) -> Result<bool> {
+    Ok(tx.imported(meeting, Part::Speakers.as_str()).await?.is_some())
 }
 
 /// What the thread that listens and whoever waits for it tell each other.
@@ -143,10 +141,7 @@ fn hear(timeline: &Timeline, voices: &Voices, hearing: &Hearing) -> Result<Vec<C
 
 /// Takes away what was found by voice in a recording that is no longer the meeting's. What people said stays.
 pub async fn forget(tx: &mut Tx, meeting: MeetingId) -> Result<()> {
-    let marks = tx.speaker_marks(meeting).await?;
-    if !marks.iter().any(is_of_people) {
-        tx.replace_speaker_marks(meeting, &[]).await?;
-    }
+    tx.replace_speaker_marks(meeting, Evidence::Voice, &[]).await?;
     Ok(tx.forget_unheard_voices(meeting).await?)
 }
 
@@ -154,7 +149,7 @@ pub async fn forget(tx: &mut Tx, meeting: MeetingId) -> Result<()> {
 async fn save(tx: &mut Tx, meeting: MeetingId, changes: &[Change]) -> Result<usize> {
     // First of all, so that a transcription that goes on meanwhile sees the marks.
     tx.touch_meeting(meeting).await?;
-    if tx.speaker_marks(meeting).await?.iter().any(is_of_people) {
+    if has_log(tx, meeting).await? {
         return Ok(0);
     }
     let count = changes.iter().filter_map(|change| change.voice).max().map_or(0, |last| last + 1);
@@ -174,86 +169,10 @@ async fn save(tx: &mut Tx, meeting: MeetingId, changes: &[Change]) -> Result<usi
         at_ms: change.at.ms(),
         speaker_id: change.voice.map(|voice| speakers[voice]),
         evidence: Evidence::Voice,
+        strength: STRENGTH,
     };
     let marks: Vec<SpeakerMark> = changes.iter().map(mark).collect();
-    tx.replace_speaker_marks(meeting, &marks).await?;
-    let breaks: Vec<MediaTime> = changes.iter().map(|change| change.at).collect();
-    let captions = cut(tx, meeting, &breaks).await?;
-    if !captions.is_empty() {
-        let (turns, captions) = gather(None, &marks, captions.into_iter().map(Spoken::from).collect());
-        tx.replace_turns(meeting, &turns, &captions).await?;
-    }
-    tx.forget_unheard_voices(meeting).await?;
+    tx.replace_speaker_marks(meeting, Evidence::Voice, &marks).await?;
+    cut_and_regather(tx, meeting).await?;
     Ok(count)
-}
-
-/// The meeting's captions, cut where the voice changes within one; the first part keeps the caption's id. What a
-/// person has corrected stays whole.
-async fn cut(tx: &mut Tx, meeting: MeetingId, breaks: &[MediaTime]) -> Result<Vec<CaptionRow>> {
-    let mut captions = Vec::new();
-    for known in tx.captions(meeting).await? {
-        let parts = if known.corrected { Vec::new() } else { parts(&known.words.0, known.end_ms, breaks) };
-        if parts.is_empty() {
-            captions.push(known);
-            continue;
-        }
-        let rows: Vec<CaptionRow> = std::iter::once(known.id)
-            .chain(std::iter::repeat_with(CaptionId::new))
-            .zip(parts)
-            .map(|(id, part)| row(id, known.turn_id, part))
-            .collect();
-        tx.set_caption_words(&rows[0]).await?;
-        tx.append_transcript(meeting, &[], &rows[1..]).await?;
-        captions.extend(rows);
-    }
-    Ok(captions)
-}
-
-/// What each voice says of a caption's words, which stands up to `end`. Empty where it is one voice alone.
-///
-/// Captions are made without regard to voices and cut afterwards, so that it makes no difference which of the two
-/// is known first.
-pub fn parts(words: &[Word], end: MediaTime, breaks: &[MediaTime]) -> Vec<Caption> {
-    let (Some(first), Some(last)) = (words.first(), words.last()) else { return Vec::new() };
-    let from = breaks.partition_point(|at| *at <= first.start_ms);
-    let to = breaks.partition_point(|at| *at < last.end_ms);
-    if from >= to {
-        return Vec::new();
-    }
-    let mut parts = layout::captions(words, &breaks[from..to], end);
-    // The last stood longer than its words.
-    if let Some(last) = parts.last_mut() {
-        last.end_ms = last.end_ms.max(end);
-    }
-    if parts.len() < 2 { Vec::new() } else { parts }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_caption_of_two_voices_is_cut_between_their_words() {
-        let word = |(index, text): (i64, &str)| Word {
-            start_ms: MediaTime::from_ms(10_000 + index * 500),
-            end_ms: MediaTime::from_ms(10_400 + index * 500),
-            text: text.to_owned(),
-            confidence: 0.9,
-        };
-        let words: Vec<Word> = (0..).zip(["I", "so", "move.", "Seconded."]).map(word).collect();
-        let cut = |at_ms: i64| {
-            let parts = parts(&words, MediaTime::from_ms(12_500), &[MediaTime::from_ms(at_ms)]);
-            parts
-                .into_iter()
-                .map(|part| (part.start_ms.ms(), part.end_ms.ms(), part.text))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(
-            cut(11_450),
-            [(10_000, 11_400, "I so move.".to_owned()), (11_500, 12_500, "Seconded.".to_owned())]
-        );
-        for outside_ms in [9_000, 10_100, 11_800, 12_000] {
-            assert_eq!(cut(outside_ms), [], "{outside_ms}");
-        }
-    }
 }

@@ -171,6 +171,7 @@ fn request(dir: &Path, debate: &Debate, start: DateTime<FixedOffset>) -> Result<
         items: None,
         captions: None,
         speakers: None,
+        microphones: None,
         media: None,
         source: None,
         source_text: None,

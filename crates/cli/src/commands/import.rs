@@ -46,6 +46,9 @@ pub struct MeetingArgs {
     /// Who spoke when: CSV with time,name,role
     #[arg(long, value_name = "FILE")]
     speakers: Option<PathBuf>,
+    /// Whose microphone was on when: CSV with time,microphone,state,name
+    #[arg(long, value_name = "FILE")]
+    microphones: Option<PathBuf>,
     /// Sound or video
     #[arg(long, value_name = "FILE")]
     media: Option<PathBuf>,
@@ -86,6 +89,7 @@ pub fn run(settings: Settings, command: Command) -> Result<ExitCode> {
         items: args.items,
         captions: args.captions,
         speakers: args.speakers,
+        microphones: args.microphones,
         media: args.media,
         source,
         source_text: args.source,

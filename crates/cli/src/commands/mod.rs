@@ -10,6 +10,7 @@ pub mod model;
 pub mod reindex;
 pub mod room;
 pub mod serve;
+pub mod token;
 pub mod transcribe;
 pub mod user;
 

@@ -1,14 +1,14 @@
-//! The clerk of the live demo: calls the items and gives the floor as the debate goes on, as a clerk would
-//! at the console.
+//! The chamber of the live demo: a clerk calls the items as the debate goes on, and a conference system says whose
+//! microphone is on.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use moothall_core::{Clock, Evidence, MediaTime, SpanId, SpeakerId};
-use moothall_store::{Db, ItemSpan, Meeting, Speaker, SpeakerKind, SpeakerMark, StoreError};
+use chrono::{DateTime, TimeDelta, Utc};
+use moothall_core::{Clock, Evidence, MediaTime, MicrophoneEvent, SpanId, SpeakerId};
+use moothall_store::{Db, ItemSpan, Meeting, Speaker, SpeakerKind, StoreError};
 use tokio::{runtime::Handle, task::JoinHandle};
 
-use super::studio::Debate;
+use super::studio::{Debate, ItemMark, SpeakerMark};
 
 /// How long to wait for the recording to begin before a round is left unmarked.
 const RECORDING_WAIT: Duration = Duration::from_secs(20);
@@ -22,7 +22,7 @@ pub struct Clerk {
 /// Something that happens in the chamber.
 enum Event {
     Item(String),
-    Speaker { name: String, role: String },
+    Microphone { event: MicrophoneEvent, role: String },
 }
 
 impl Clerk {
@@ -50,21 +50,19 @@ impl Clerk {
 
     /// Notes everything of one round at its time.
     async fn attend(&self, start: DateTime<Utc>) -> Result<(), StoreError> {
-        let items = self.debate.items.iter().map(|mark| (mark.at, Event::Item(mark.number.clone())));
-        let speakers = self
-            .debate
-            .speakers
-            .iter()
-            .map(|mark| (mark.at, Event::Speaker { name: mark.name.clone(), role: mark.role.clone() }));
-        let mut events: Vec<(MediaTime, Event)> = items.chain(speakers).collect();
+        let called = |mark: &ItemMark| (start + since(mark.at), Event::Item(mark.number.clone()));
+        let mut events: Vec<(DateTime<Utc>, Event)> = self.debate.items.iter().map(called).collect();
+        events.extend(
+            microphone_events(&self.debate, start)
+                .map(|(event, role)| (event.at, Event::Microphone { event, role: role.to_owned() })),
+        );
         events.sort_by_key(|(at, _)| *at);
         let Some(epoch) = self.epoch().await? else { return Ok(()) };
         for (at, event) in events {
-            let moment = start + chrono::TimeDelta::milliseconds(at.ms());
-            if let Ok(wait) = (moment - Clock::System.now()).to_std() {
+            if let Ok(wait) = (at - Clock::System.now()).to_std() {
                 tokio::time::sleep(wait).await;
             }
-            self.note(MediaTime::from_ms((moment - epoch).num_milliseconds()), event).await?;
+            self.note(at, epoch, event).await?;
         }
         Ok(())
     }
@@ -81,7 +79,7 @@ impl Clerk {
         Ok(None)
     }
 
-    async fn note(&self, at: MediaTime, event: Event) -> Result<(), StoreError> {
+    async fn note(&self, at: DateTime<Utc>, epoch: DateTime<Utc>, event: Event) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         match event {
             Event::Item(number) => {
@@ -90,7 +88,7 @@ impl Clerk {
                 let span = ItemSpan {
                     id: SpanId::new(),
                     item_id: item.id,
-                    start_ms: at.ms(),
+                    start_ms: MediaTime::from_ms((at - epoch).num_milliseconds()).ms(),
                     end_ms: None,
                     source: Evidence::Clerk,
                     confidence: 1.0,
@@ -98,21 +96,71 @@ impl Clerk {
                 };
                 tx.start_item(self.meeting.id, &span).await?;
             }
-            Event::Speaker { name, role } => {
-                let person = tx.person_by_name(self.meeting.council_id, &name).await?;
+            Event::Microphone { event, role } => {
+                let person = tx.person_by_name(self.meeting.council_id, &event.name).await?;
                 let speaker = Speaker {
                     id: SpeakerId::new(),
                     person_id: person.map(|person| person.id),
                     person_slug: None,
                     kind: SpeakerKind::Person,
-                    name,
+                    name: event.name.clone(),
                     role: Some(role),
                 };
-                let id = tx.save_speaker(self.meeting.id, &speaker).await?;
-                let mark = SpeakerMark { at_ms: at.ms(), speaker_id: Some(id), evidence: Evidence::Clerk };
-                tx.save_speaker_mark(self.meeting.id, &mark).await?;
+                tx.save_speaker(self.meeting.id, &speaker).await?;
+                tx.take_microphone_events(self.meeting.id, &[event]).await?;
             }
         }
         tx.commit().await
+    }
+}
+
+/// What the chamber's conference system says of one round of the debate that began at `start`, and the role of whoever
+/// it is of: each speaker's microphone is on until the next one speaks.
+fn microphone_events(debate: &Debate, start: DateTime<Utc>) -> impl Iterator<Item = (MicrophoneEvent, &str)> {
+    let event = move |mark: &SpeakerMark, at: MediaTime, is_on| MicrophoneEvent {
+        at: start + since(at),
+        microphone: mark.name.clone(),
+        is_on,
+        name: mark.name.clone(),
+    };
+    let speakers = &debate.speakers;
+    let closed = speakers.iter().zip(speakers.iter().skip(1));
+    let closed = closed.map(move |(mark, next)| (event(mark, next.at, false), mark.role.as_str()));
+    closed.chain(speakers.iter().map(move |mark| (event(mark, mark.at, true), mark.role.as_str())))
+}
+
+fn since(at: MediaTime) -> TimeDelta {
+    TimeDelta::milliseconds(at.ms())
+}
+
+#[cfg(test)]
+mod tests {
+    use moothall_core::microphone_floors;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::demo::studio::tests::the_debate;
+
+    #[test]
+    fn the_debates_microphones_in_any_order_and_again_give_the_same_turns() {
+        let Some(debate) = the_debate() else { return };
+        let start = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        let events: Vec<MicrophoneEvent> =
+            microphone_events(&debate, start).map(|(event, _)| event).collect();
+        let spoken: Vec<(DateTime<Utc>, &str)> =
+            debate.speakers.iter().map(|mark| (start + since(mark.at), mark.name.as_str())).collect();
+        let runner = proptest::test_runner::Config::with_cases(64);
+        let any_order = prop::collection::vec(any::<prop::sample::Index>(), 0..4 * events.len());
+        proptest!(runner, |(again in any_order, order in Just(events.clone()).prop_shuffle())| {
+            let mut told = order;
+            told.extend(again.iter().map(|index| events[index.index(events.len())].clone()));
+            told.rotate_right(again.len());
+            let floors = microphone_floors(&told, &[]);
+            let heard: Vec<(DateTime<Utc>, &str)> = floors
+                .iter()
+                .map(|floor| (floor.at, floor.open.as_ref().map_or("", |(_, name)| name.as_str())))
+                .collect();
+            prop_assert_eq!(&heard, &spoken);
+        });
     }
 }

@@ -171,6 +171,18 @@ pub(super) mod tests {
         }
     }
 
+    /// The demo's own debate as it is noted, without its film; none where flite is not installed.
+    pub fn the_debate() -> Option<Debate> {
+        let script = Script::parse(SCRIPT).unwrap();
+        match voice::speak(&script, |_| {}) {
+            Err(DemoError::FliteMissing) => {
+                eprintln!("skipped: {}", DemoError::FliteMissing);
+                None
+            }
+            spoken => Some(noted(&script, &spoken.unwrap(), Path::new("debate.mp4"))),
+        }
+    }
+
     fn probe(media: &Path, arguments: &[&str]) -> serde_json::Value {
         let output = Command::new("ffprobe")
             .args(["-v", "error", "-of", "json"])

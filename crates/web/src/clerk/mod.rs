@@ -15,6 +15,7 @@ mod room_events;
 mod rooms;
 mod run;
 mod speakers;
+mod turn;
 mod tus;
 mod upload;
 mod webcast;
@@ -40,6 +41,7 @@ pub fn routes() -> Router<AppState> {
         .route("/clerk/meetings/{slug}/run", post(run::act))
         .route("/clerk/meetings/{slug}/events", get(run::events))
         .route("/clerk/meetings/{slug}/speakers", get(speakers::show).post(speakers::name))
+        .route("/clerk/meetings/{slug}/turns/{turn}", get(turn::show).post(turn::correct))
         .route("/clerk/rooms", get(rooms::show))
         .route("/clerk/rooms/{slug}", get(room::show))
         .route("/clerk/rooms/{slug}/events", get(room_events::show))

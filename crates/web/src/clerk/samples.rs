@@ -1,6 +1,6 @@
 //! Every template of the console rendered from sample contexts.
 
-use moothall_core::{AgendaItemId, MediaTime, MeetingState, SignInId, SpeakerId, UploadId};
+use moothall_core::{AgendaItemId, MediaTime, MeetingState, SignInId, SpeakerId, TurnId, UploadId};
 use uuid::Uuid;
 
 use super::{
@@ -10,7 +10,8 @@ use super::{
     meeting::{MeetingPage, MeetingRow},
     meters::{Findings, Meters},
     run::{Item, ItemStage, Run},
-    speakers::{Moment, SpeakersPage, VoiceView},
+    speakers::{Doubt, Moment, SpeakersPage, VoiceView},
+    turn::TurnPage,
     upload::{Stage, Unfinished, UploadPage},
 };
 use crate::{
@@ -97,6 +98,11 @@ fn one_meeting() {
     insta::assert_snapshot!("clerk_meeting", render("clerk_meeting", &ended));
 }
 
+fn moment(at_ms: i64, text: &str) -> Moment {
+    let turn = TurnId::from(Uuid::from_u128(at_ms.unsigned_abs().into()));
+    Moment { turn, at: MediaTime::from_ms(at_ms), text: text.to_owned() }
+}
+
 #[test]
 fn speakers() {
     let voice = |number: u128, name: Option<&str>| VoiceView {
@@ -104,10 +110,7 @@ fn speakers() {
         label: format!("Speaker {number}"),
         name: name.map(str::to_owned),
         spoken: "4:32".to_owned(),
-        moments: vec![
-            Moment { at: MediaTime::from_ms(83_200), text: "We come to the <footbridge>.".to_owned() },
-            Moment { at: MediaTime::from_ms(3_683_200), text: "Councillor Hale…".to_owned() },
-        ],
+        moments: vec![moment(83_200, "We come to the <footbridge>."), moment(3_683_200, "Councillor Hale…")],
     };
     let page = |voices, is_listening| SpeakersPage {
         site: site("Meetings"),
@@ -115,12 +118,38 @@ fn speakers() {
         is_public: true,
         is_listening,
         people: vec!["Ngozi Okafor".to_owned(), "Tariq Hale".to_owned()],
+        doubts: Vec::new(),
         voices,
     };
+    let moment = moment(912_000, "I second that.");
+    let claims =
+        vec!["the microphone says Ngozi Okafor".to_owned(), "the clerk’s mark says Tariq Hale".to_owned()];
+    let doubt = Doubt { turn: moment.turn, moment, claims };
+    let doubtful = SpeakersPage { doubts: vec![doubt], ..page(vec![voice(1, None)], false) };
+    insta::assert_snapshot!("clerk_speakers_doubtful", render("clerk_speakers_doubtful", &doubtful));
     let some = page(vec![voice(1, Some("Ngozi Okafor")), voice(2, None)], false);
     insta::assert_snapshot!("clerk_speakers", render("clerk_speakers", &some));
     insta::assert_snapshot!("clerk_speakers_none", render("clerk_speakers_none", &page(Vec::new(), false)));
     render("clerk_speakers_listening", &page(Vec::new(), true));
+}
+
+#[test]
+fn turn() {
+    let page = |speaker: Option<&str>, voice: Option<&str>| TurnPage {
+        site: site("Meetings"),
+        meeting: meeting("Planning Committee", MeetingState::Published),
+        is_public: true,
+        moment: moment(912_000, "I second <that>."),
+        speaker: speaker.map(str::to_owned),
+        claims: vec!["the microphone says Ngozi Okafor".to_owned()],
+        voice: voice.map(str::to_owned),
+        people: vec!["Ngozi Okafor".to_owned()],
+    };
+    insta::assert_snapshot!(
+        "clerk_turn",
+        render("clerk_turn", &page(Some("Ngozi Okafor"), Some("Speaker 2")))
+    );
+    render("clerk_turn_unnamed", &page(None, None));
 }
 
 #[test]

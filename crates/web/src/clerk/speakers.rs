@@ -1,4 +1,5 @@
-//! `/clerk/meetings/{slug}/speakers`: the voices of a meeting that were told apart are given their names.
+//! `/clerk/meetings/{slug}/speakers`: the voices of a meeting that were told apart are given their names, and what
+//! witnesses contradict each other about is asked.
 
 use std::collections::HashMap;
 
@@ -9,9 +10,10 @@ use axum::{
     http::StatusCode,
     response::{Html, Redirect},
 };
-use moothall_core::{MediaTime, SpeakerId, TurnId};
+use moothall_core::{Evidence, MediaTime, SpeakerId, SpeakerMark, TurnId, Who, floors};
 use moothall_store::{
-    AuditEntry, CaptionRow, Council, JobKind, JobState, Meeting, Role, SpeakerKind, Turn, Voice, VoiceName,
+    AuditEntry, CaptionRow, JobKind, JobState, Meeting, NewJob, Role, Speaker, SpeakerKind, Turn, Tx, Voice,
+    VoiceName,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -28,6 +30,8 @@ use crate::{
 const MOMENTS: usize = 3;
 const MOMENT_CHARACTERS: usize = 160;
 const LONGEST_NAME_CHARACTERS: usize = 120;
+/// Somebody waits for it.
+pub const PRIORITY: i64 = 0;
 
 #[derive(Debug, Template)]
 #[template(path = "clerk/speakers.html")]
@@ -40,7 +44,17 @@ pub struct SpeakersPage {
     pub is_listening: bool,
     /// Names to choose from.
     pub people: Vec<String>,
+    pub doubts: Vec<Doubt>,
     pub voices: Vec<VoiceView>,
+}
+
+/// Somebody speaks of whom strong witnesses say different names.
+#[derive(Debug)]
+pub struct Doubt {
+    pub turn: TurnId,
+    pub moment: Moment,
+    /// Each in words: "the microphone says Anna Birch".
+    pub claims: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -56,6 +70,7 @@ pub struct VoiceView {
 
 #[derive(Debug)]
 pub struct Moment {
+    pub turn: TurnId,
     pub at: MediaTime,
     /// How it begins.
     pub text: String,
@@ -69,33 +84,82 @@ pub async fn show(
     let meeting = meeting::find(&state, &signed_in, Role::Clerk, &slug).await?;
     let db = &state.db;
     let texts = texts(&db.captions(meeting.id, MediaTime::ZERO).await?);
-    let mut turns: HashMap<SpeakerId, Vec<Turn>> = HashMap::new();
-    for turn in db.turns(meeting.id, MediaTime::ZERO).await? {
+    let turns = db.turns(meeting.id, MediaTime::ZERO).await?;
+    let mut by_speaker: HashMap<SpeakerId, Vec<Turn>> = HashMap::new();
+    for turn in &turns {
         if let Some(speaker) = turn.speaker_id {
-            turns.entry(speaker).or_default().push(turn);
+            by_speaker.entry(speaker).or_default().push(turn.clone());
         }
     }
-    let people = db.people().await?.into_iter().filter(|person| person.council_id == meeting.council_id);
-    let is_open = |state| matches!(state, JobState::Ready | JobState::Running);
+    let (speakers, marks) = (db.speakers(meeting.id).await?, db.speaker_marks(meeting.id).await?);
     let jobs = db.jobs_of(meeting.id).await?;
+    let is_open = |kind| {
+        let of_kind = jobs.iter().filter(|job| job.kind == kind);
+        of_kind.into_iter().any(|job| matches!(job.state, JobState::Ready | JobState::Running))
+    };
     let page = SpeakersPage {
         site: state.site().await?.at("Meetings"),
         is_public: meeting.state.is_public(),
-        is_listening: jobs.iter().any(|job| job.kind == JobKind::Voices && is_open(job.state)),
-        people: people.map(|person| person.name).collect(),
+        is_listening: is_open(JobKind::Voices) || is_open(JobKind::Turns),
+        people: people(&state, &meeting).await?,
+        doubts: doubts(&marks, &speakers, &turns, &texts),
         voices: db
             .voices(meeting.id)
             .await?
             .into_iter()
-            .map(|voice| VoiceView::new(voice, &mut turns, &texts))
+            .map(|voice| VoiceView::new(voice, &mut by_speaker, &texts))
             .collect(),
         meeting: meeting.into(),
     };
     Ok(Html(page.render()?))
 }
 
+/// The names of the council's people.
+pub async fn people(state: &AppState, meeting: &Meeting) -> Result<Vec<String>> {
+    let people =
+        state.db.people().await?.into_iter().filter(|person| person.council_id == meeting.council_id);
+    Ok(people.map(|person| person.name).collect())
+}
+
+/// The turns in which nobody is named because strong witnesses contradict each other.
+fn doubts(
+    marks: &[SpeakerMark],
+    speakers: &[Speaker],
+    turns: &[Turn],
+    texts: &HashMap<TurnId, String>,
+) -> Vec<Doubt> {
+    let who: HashMap<SpeakerId, Who> = speakers.iter().map(|speaker| (speaker.id, speaker.who())).collect();
+    let floors = floors(marks, &who);
+    let is_contested = |turn: &&Turn| {
+        let middle_ms = i64::midpoint(turn.start_ms, turn.end_ms);
+        floors.iter().rfind(|floor| floor.at_ms <= middle_ms).is_some_and(|floor| floor.contested)
+    };
+    let doubt = |turn: &Turn| {
+        let claims = claims(marks, speakers, i64::midpoint(turn.start_ms, turn.end_ms));
+        Doubt { turn: turn.id, moment: Moment::new(turn, texts), claims }
+    };
+    turns.iter().filter(is_contested).map(doubt).collect()
+}
+
+/// What each witness says of a moment, in words, the most exact first.
+pub fn claims(marks: &[SpeakerMark], speakers: &[Speaker], at_ms: i64) -> Vec<String> {
+    let witnesses = [
+        (Evidence::Correction, "a correction"),
+        (Evidence::Microphone, "the microphone"),
+        (Evidence::Voice, "the voice"),
+        (Evidence::Clerk, "the clerk’s mark"),
+        (Evidence::Wording, "what was said"),
+    ];
+    let claim = |(evidence, witness): (Evidence, &str)| {
+        let mark = marks.iter().rfind(|mark| mark.evidence == evidence && mark.at_ms <= at_ms)?;
+        let speaker = speakers.iter().find(|speaker| Some(speaker.id) == mark.speaker_id)?;
+        Some(format!("{witness} says {}", speaker.name))
+    };
+    witnesses.into_iter().filter_map(claim).collect()
+}
+
 /// What is said in each turn.
-fn texts(captions: &[CaptionRow]) -> HashMap<TurnId, String> {
+pub fn texts(captions: &[CaptionRow]) -> HashMap<TurnId, String> {
     let mut texts: HashMap<TurnId, String> = HashMap::new();
     for caption in captions {
         let text = texts.entry(caption.turn_id).or_default();
@@ -115,16 +179,22 @@ impl VoiceView {
         turns.sort_by_key(|turn| -length_ms(turn));
         turns.truncate(MOMENTS);
         turns.sort_by_key(|turn| turn.start_ms);
-        let moment = |turn: &Turn| Moment {
-            at: MediaTime::from_ms(turn.start_ms),
-            text: shortened(texts.get(&turn.id).map_or("", String::as_str)),
-        };
         Self {
             id: voice.id,
             label: voice.label,
             name: voice.name,
             spoken: MediaTime::from_ms(spoken_ms).clock(),
-            moments: turns.iter().map(moment).collect(),
+            moments: turns.iter().map(|turn| Moment::new(turn, texts)).collect(),
+        }
+    }
+}
+
+impl Moment {
+    pub fn new(turn: &Turn, texts: &HashMap<TurnId, String>) -> Self {
+        Self {
+            turn: turn.id,
+            at: MediaTime::from_ms(turn.start_ms),
+            text: shortened(texts.get(&turn.id).map_or("", String::as_str)),
         }
     }
 }
@@ -151,23 +221,13 @@ pub async fn name(
     Form(named): Form<Named>,
 ) -> Result<Redirect> {
     let meeting = meeting::find(&state, &signed_in, Role::Clerk, &slug).await?;
-    let name = named.name.split_whitespace().collect::<Vec<_>>().join(" ");
-    if name.chars().count() > LONGEST_NAME_CHARACTERS {
-        let text = format!("The name is longer than {LONGEST_NAME_CHARACTERS} characters: shorten it.");
-        return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text));
-    }
+    let name = checked(&named.name)?;
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
     let voice = tx.voice(meeting.id, named.voice).await?.ok_or(Failure::NotFound)?;
     let given = match name.as_str() {
         "" => None,
-        // Nobody may make a person of a resident.
-        _ if SpeakerKind::says_public(&name) => Some(VoiceName { person_id: None, name }),
-        _ => {
-            let council = council(&state, &meeting).await?;
-            let person = tx.ensure_person(&council, &name).await?;
-            Some(VoiceName { person_id: Some(person.id), name })
-        }
+        _ => Some(whom(&state, &mut tx, &meeting, name).await?),
     };
     tx.name_voice(meeting.id, voice.id, given.as_ref()).await?;
     let entry =
@@ -175,11 +235,29 @@ pub async fn name(
     let stand = |name: Option<&str>| json!({ "voice": voice.label, "name": name });
     let after = given.as_ref().map(|given| given.name.as_str());
     tx.audit(&entry.changed(Some(stand(voice.name.as_deref())), stand(after))).await?;
+    tx.enqueue(&NewJob { kind: JobKind::Turns, meeting_id: meeting.id, priority: PRIORITY }, now).await?;
     tx.commit().await?;
     Ok(Redirect::to(&format!("/clerk/meetings/{slug}/speakers#voice-{}", voice.id)))
 }
 
-async fn council(state: &AppState, meeting: &Meeting) -> Result<Council> {
+/// A name as somebody typed it, without spaces that are not needed.
+pub fn checked(name: &str) -> Result<String> {
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    if name.chars().count() > LONGEST_NAME_CHARACTERS {
+        let text = format!("The name is longer than {LONGEST_NAME_CHARACTERS} characters: shorten it.");
+        return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text));
+    }
+    Ok(name)
+}
+
+/// Whom a clerk means by a name. Nobody may make a person of a resident.
+pub async fn whom(state: &AppState, tx: &mut Tx, meeting: &Meeting, name: String) -> Result<VoiceName> {
+    if SpeakerKind::says_public(&name) {
+        return Ok(VoiceName { person_id: None, name });
+    }
     let councils = state.db.councils().await?;
-    councils.into_iter().find(|council| council.id == meeting.council_id).ok_or(Failure::NotFound)
+    let council =
+        councils.into_iter().find(|council| council.id == meeting.council_id).ok_or(Failure::NotFound)?;
+    let person = tx.ensure_person(&council, &name).await?;
+    Ok(VoiceName { person_id: Some(person.id), name })
 }

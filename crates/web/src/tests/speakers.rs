@@ -1,8 +1,8 @@
 //! A clerk names the voices that were told apart.
 
 use axum::http::{StatusCode, header};
-use moothall_core::{Evidence, MediaTime, MeetingState, SpeakerId};
-use moothall_store::{Role, Speaker, SpeakerKind, SpeakerMark, Turn};
+use moothall_core::{Evidence, MediaTime, MeetingState, SpeakerId, SpeakerMark};
+use moothall_store::{Role, Speaker, SpeakerKind, Turn};
 
 use super::scene::{Answer, Plan, Town};
 
@@ -34,8 +34,12 @@ impl Clerk {
             role: None,
         };
         let voice = tx.save_speaker(id, &voice).await.unwrap();
-        let mark =
-            SpeakerMark { at_ms: question.start_ms, speaker_id: Some(voice), evidence: Evidence::Voice };
+        let mark = SpeakerMark {
+            at_ms: question.start_ms,
+            speaker_id: Some(voice),
+            evidence: Evidence::Voice,
+            strength: 0.8,
+        };
         tx.save_speaker_mark(id, &mark).await.unwrap();
         let question = Turn { speaker_id: Some(voice), evidence: Evidence::Voice, ..question };
         tx.append_transcript(id, &[question], &[]).await.unwrap();

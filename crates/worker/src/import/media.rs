@@ -184,6 +184,7 @@ pub async fn keep(
             tx.enqueue(&NewJob { kind, meeting_id: id, priority: priority::NEW }, now).await?;
         }
     }
+    tx.mark_microphones(id).await?;
     tx.save_import(id, Part::Media.as_str(), sha256).await?;
     tx.touch_meeting(id).await?;
     Ok(Kept { duration: timeline.duration(), has_sound })

@@ -33,6 +33,7 @@ pub struct Request {
     pub items: Option<PathBuf>,
     pub captions: Option<PathBuf>,
     pub speakers: Option<PathBuf>,
+    pub microphones: Option<PathBuf>,
     pub media: Option<PathBuf>,
     /// Records the meeting live from here instead.
     pub source: Option<Source>,
@@ -68,6 +69,7 @@ pub(crate) enum Part {
     Agenda,
     Items,
     Speakers,
+    Microphones,
     Captions,
     Media,
 }
@@ -85,6 +87,7 @@ impl Part {
             Self::Agenda => "agenda",
             Self::Items => "items",
             Self::Speakers => "speakers",
+            Self::Microphones => "microphones",
             Self::Captions => "captions",
             Self::Media => "media",
         }

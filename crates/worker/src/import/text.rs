@@ -7,18 +7,20 @@ use std::{
 };
 
 use anyhow::Result;
-use moothall_agenda::{Agenda, AgendaError, ItemEntry, Log, SpeakerEntry};
+use chrono::TimeDelta;
+use moothall_agenda::{Agenda, AgendaError, ItemEntry, Log, MicrophoneEntry, MicrophoneTime, SpeakerEntry};
 use moothall_core::{
-    AgendaItemId, CaptionId, DocumentId, Evidence, SpanId, SpeakerId,
+    AgendaItemId, CaptionId, DocumentId, Evidence, MicrophoneEvent, SpanId, SpeakerId, SpeakerMark,
     formats::{ReadCaptions, is_upper_case},
 };
-use moothall_store::{
-    AgendaItem, Council, Document, ItemSpan, Membership, Speaker, SpeakerKind, SpeakerMark, Tx,
-};
+use moothall_store::{AgendaItem, Council, Document, ItemSpan, Membership, Speaker, SpeakerKind, Tx};
 use sha2::{Digest, Sha256};
 
 use super::{Part, Report, Request};
-use crate::turns::{Spoken, gather};
+use crate::{
+    floor::{cut_and_regather, floors_of},
+    turns::{Spoken, gather},
+};
 
 /// More troubles with one file than this are counted instead of listed.
 const MOST_WARNINGS: usize = 20;
@@ -54,6 +56,15 @@ pub async fn import(tx: &mut Tx, council: &Council, request: &Request, report: &
             Err(error) => report.failures.push(error.to_string()),
         }
     }
+    if let Some(file) = new_part(tx, Part::Microphones, request.microphones.as_ref(), report).await? {
+        match read(file.path.clone(), moothall_agenda::read_microphone_log).await? {
+            Ok(log) => {
+                new_marks |= save_microphone_log(tx, &log, &file, report).await?;
+                file.remember(tx, report).await?;
+            }
+            Err(error) => report.failures.push(error.to_string()),
+        }
+    }
     let mut new_captions = false;
     if let Some(file) = new_part(tx, Part::Captions, request.captions.as_ref(), report).await? {
         match read(file.path.clone(), moothall_agenda::read_captions).await? {
@@ -67,7 +78,7 @@ pub async fn import(tx: &mut Tx, council: &Council, request: &Request, report: &
         }
     }
     if new_marks && !new_captions {
-        regather(tx, report).await?;
+        cut_and_regather(tx, report.meeting.id).await?;
     }
     Ok(())
 }
@@ -258,13 +269,43 @@ async fn save_speaker_log(
         let at_ms = row.time_ms.ms();
         // Of two at one moment the later row counts.
         marks.retain(|mark| mark.at_ms != at_ms);
-        marks.push(SpeakerMark { at_ms, speaker_id: Some(speaker_id), evidence: Evidence::Clerk });
+        marks.push(SpeakerMark {
+            at_ms,
+            speaker_id: Some(speaker_id),
+            evidence: Evidence::Clerk,
+            strength: 1.0,
+        });
     }
-    tx.replace_speaker_marks(meeting, &marks).await?;
+    tx.replace_speaker_marks(meeting, Evidence::Clerk, &marks).await?;
     report.done.push(format!("speaker log: {} speakers", speakers.len()));
     file.warn(log.warnings.iter().map(ToString::to_string), report);
     file.warn(unknown.into_iter(), report);
     Ok(())
+}
+
+/// Returns whether somebody else has the floor at some time now.
+async fn save_microphone_log(
+    tx: &mut Tx,
+    log: &Log<MicrophoneEntry>,
+    file: &NewPart,
+    report: &mut Report,
+) -> Result<bool> {
+    let meeting = report.meeting.id;
+    let epoch = tx.recording(meeting).await?.map_or(report.meeting.starts_at, |recording| recording.epoch);
+    let event = |row: &MicrophoneEntry| MicrophoneEvent {
+        at: match row.time {
+            MicrophoneTime::Clock(at) => at.to_utc(),
+            MicrophoneTime::Media(at) => epoch + TimeDelta::milliseconds(at.ms()),
+        },
+        microphone: row.microphone.clone(),
+        is_on: row.is_on,
+        name: row.name.clone(),
+    };
+    let events: Vec<MicrophoneEvent> = log.rows.iter().map(event).collect();
+    let taken = tx.take_microphone_events(meeting, &events).await?;
+    report.done.push(format!("microphone log: {} events", taken.events));
+    file.warn(log.warnings.iter().map(ToString::to_string), report);
+    Ok(taken.changes_floor)
 }
 
 /// A clerk logs residents by what they are, and nobody may make persons of them.
@@ -308,7 +349,7 @@ async fn save_captions(
         let speaker = Speaker { person_id: person.map(|person| person.id), ..new_speaker(name, kind, None) };
         speakers.insert(name.to_owned(), tx.save_speaker(meeting, &speaker).await?);
     }
-    let marks = tx.speaker_marks(meeting).await?;
+    let floors = floors_of(tx, meeting).await?;
     file.warn(read.warnings.iter().map(ToString::to_string), report);
     let spoken = read
         .captions
@@ -325,24 +366,9 @@ async fn save_captions(
             new_turn: caption.new_turn,
         })
         .collect();
-    let (turns, captions) = gather(None, &marks, spoken);
+    let (turns, captions) = gather(None, &floors, spoken);
     tx.clear_transcript(meeting).await?;
     tx.append_transcript(meeting, &turns, &captions).await?;
     report.done.push(format!("captions: {} in {} turns", captions.len(), turns.len()));
     Ok(true)
-}
-
-/// New marks change who spoke what is there already.
-async fn regather(tx: &mut Tx, report: &mut Report) -> Result<()> {
-    let meeting = report.meeting.id;
-    let captions = tx.captions(meeting).await?;
-    if captions.is_empty() {
-        return Ok(());
-    }
-    let marks = tx.speaker_marks(meeting).await?;
-    let (turns, captions) = gather(None, &marks, captions.into_iter().map(Spoken::from).collect());
-    tx.replace_turns(meeting, &turns, &captions).await?;
-    // Voices that were told apart have names now.
-    tx.forget_unheard_voices(meeting).await?;
-    Ok(())
 }
