@@ -13,6 +13,7 @@ mod marker;
 mod outline;
 mod page;
 mod pdf;
+pub mod suggest;
 mod title;
 mod xml;
 

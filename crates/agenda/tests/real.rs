@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use moothall_agenda::{AgendaError, read, read_captions, read_item_log};
+use moothall_agenda::{
+    AgendaError, read, read_captions, read_item_log,
+    suggest::{Line, Planned, suggest},
+};
 use moothall_core::formats::is_upper_case;
 
 /// A file of the shared data, or None with the reason printed.
@@ -152,4 +155,72 @@ fn a_hundred_meetings_captioned_live() {
     assert_eq!(upper_case, 92);
     println!("{captions} captions, {turns} turns, {warnings} warnings");
     assert!(captions >= 217_000 && turns >= 13_000 && warnings < 100);
+}
+
+/// What was taken as well, though the log leaves it out: minutes and seconds of the captions, and the number.
+const NOT_LOGGED: [(i64, i64, &str); 25] = [
+    (1, 52, "2"),
+    (5, 28, "4a"),
+    (5, 41, "4b"),
+    (5, 57, "6"),
+    (18, 46, "7"),
+    (75, 19, "14a"),
+    (75, 41, "14b"),
+    (77, 50, "15a"),
+    (78, 42, "15b"),
+    (79, 10, "15c"),
+    (79, 29, "15d"),
+    (79, 43, "15e"),
+    (81, 18, "19"),
+    (85, 57, "20f"),
+    (87, 26, "20g"),
+    (88, 33, "20j"),
+    (90, 31, "20l"),
+    (94, 33, "20m"),
+    (96, 15, "20x"),
+    (99, 22, "21a"),
+    (99, 29, "21b"),
+    (99, 37, "21c"),
+    (99, 44, "21d"),
+    (99, 54, "21e"),
+    (100, 5, "21f"),
+];
+
+#[test]
+fn items_are_found_where_they_were_taken() {
+    let Some(pdf) = shared("agendas/huntsville-2026-07-23-city-council-meeting.pdf") else { return };
+    let Some(log) = shared("transcripts/huntsville-2026-07-23.items.csv") else { return };
+    let agenda = read(&pdf).expect("an agenda");
+    let log = read_item_log(&log).expect("a log");
+    let logged: Vec<_> = log.rows.iter().map(|row| (row.time_ms.ms(), row.number.as_str())).collect();
+    let unlogged = NOT_LOGGED.map(|(minutes, seconds, number)| (1_000 * (60 * minutes + seconds), number));
+    let items: Vec<_> = agenda
+        .items
+        .iter()
+        .map(|item| Planned { number: &item.number, title: &item.title, level: item.level.into() })
+        .collect();
+    for file in ["captions.vtt", "whisper-medium.srt"] {
+        let Some(file) = shared(&format!("transcripts/huntsville-2026-07-23-city-council-meeting.{file}"))
+        else {
+            return;
+        };
+        let captions = read_captions(&file).expect("captions").captions;
+        let lines: Vec<_> = captions
+            .iter()
+            .map(|caption| Line { start_ms: caption.start_ms, end_ms: caption.end_ms, text: &caption.text })
+            .collect();
+        let found: Vec<_> = suggest(&items, &lines)
+            .iter()
+            .map(|suggestion| (suggestion.start_ms.ms(), items[suggestion.item].number))
+            .collect();
+        // As near as a viewer who jumps to an item needs it.
+        let is_in = |list: &[(i64, &str)], (time, number): (i64, &str)| {
+            list.iter().any(|(other, name)| *name == number && (other - time).abs() <= 20_000)
+        };
+        let right = logged.iter().filter(|row| is_in(&found, **row)).count();
+        let wrong = found.iter().filter(|row| !is_in(&logged, **row) && !is_in(&unlogged, **row)).count();
+        println!("{right} of {} found, {wrong} of {} wrong", logged.len(), found.len());
+        assert!(100 * right >= 85 * logged.len(), "{right} of {}", logged.len());
+        assert!(10 * wrong <= found.len(), "{wrong} of {}", found.len());
+    }
 }
