@@ -92,6 +92,11 @@ impl Tx {
         Ok(on_tx!(self, |connection| sqlx::query_as(ITEMS).bind(meeting).fetch_all(connection).await)?)
     }
 
+    /// By their start.
+    pub async fn item_spans(&mut self, meeting: MeetingId) -> Result<Vec<ItemSpan>> {
+        Ok(on_tx!(self, |connection| sqlx::query_as(SPANS).bind(meeting).fetch_all(connection).await)?)
+    }
+
     /// Writes the agenda as it now is. An item whose id was there before keeps its spans; one that is no
     /// longer in `items` goes, and its spans with it. Parents stand before their children.
     pub async fn replace_agenda(&mut self, meeting: MeetingId, items: &[AgendaItem]) -> Result<()> {

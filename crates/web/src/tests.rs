@@ -3,6 +3,7 @@
 mod api;
 mod console;
 mod data;
+mod items;
 mod media;
 mod microphones;
 mod pages;

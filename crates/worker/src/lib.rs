@@ -15,6 +15,7 @@ mod floor;
 mod health;
 pub mod import;
 mod indexer;
+mod items;
 mod jobs;
 mod ledger;
 mod live;

@@ -18,6 +18,7 @@ use moothall_transcribe::{Mode, Models, Options, Transcriber};
 use crate::{
     floor::{floors_of, moments, parts},
     import::Part,
+    items,
     succession::{Succession, succeed},
     timeline,
     turns::gather,
@@ -115,6 +116,7 @@ pub async fn run(
     }
     tx.set_transcribed(meeting.id, slice.position.ms()).await?;
     if slice.is_end {
+        items::suggest(&mut tx, meeting.id).await?;
         tx.finish_job(job).await?;
     } else {
         let goes_on = slice.position > from;

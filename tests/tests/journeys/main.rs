@@ -25,6 +25,7 @@ mod network;
 mod on_time;
 mod private;
 mod rooms;
+mod speakers;
 mod storage;
 mod viewers;
 mod watching;

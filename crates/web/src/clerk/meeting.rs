@@ -24,6 +24,8 @@ pub struct MeetingPage {
     pub site: Site,
     pub meeting: MeetingRow,
     pub run: Run,
+    /// Whether the user is at least an editor of the council.
+    pub may_correct: bool,
     /// Whether it is recorded now, or about to be.
     pub shows_room: bool,
     pub meters: Meters,
@@ -62,6 +64,7 @@ pub async fn show(
     let page = MeetingPage {
         site: state.site().await?.at("Meetings"),
         run: Run::of(&state, &meeting, may_change).await?,
+        may_correct: signed_in.may(Role::Editor, meeting.council_id),
         shows_room: meeting.state.is_running(),
         meters: Meters::of(&state, Some(meeting.id)).await?,
         findings: Findings::of(&state, Some(&meeting)).await?,

@@ -7,6 +7,7 @@ mod account;
 mod chart;
 mod events;
 mod home;
+mod items;
 mod login;
 mod meeting;
 mod meters;
@@ -41,6 +42,7 @@ pub fn routes() -> Router<AppState> {
         .route("/clerk/meetings/{slug}/run", post(run::act))
         .route("/clerk/meetings/{slug}/events", get(run::events))
         .route("/clerk/meetings/{slug}/speakers", get(speakers::show).post(speakers::name))
+        .route("/clerk/meetings/{slug}/items", get(items::show).post(items::save))
         .route("/clerk/meetings/{slug}/turns/{turn}", get(turn::show).post(turn::correct))
         .route("/clerk/rooms", get(rooms::show))
         .route("/clerk/rooms/{slug}", get(room::show))

@@ -86,6 +86,7 @@ fn one_meeting() {
         site: site("Meetings"),
         meeting: meeting("Planning Committee", state),
         run: run(state, private),
+        may_correct: true,
         shows_room,
         meters: Meters { now: None, is_private: private.is_some() },
         findings: Findings { open: Vec::new(), over: Vec::new() },

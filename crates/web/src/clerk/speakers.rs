@@ -81,7 +81,7 @@ pub async fn show(
     signed_in: SignedIn,
     Path(slug): Path<String>,
 ) -> Result<Html<String>> {
-    let meeting = meeting::find(&state, &signed_in, Role::Clerk, &slug).await?;
+    let meeting = meeting::find(&state, &signed_in, Role::Editor, &slug).await?;
     let db = &state.db;
     let texts = texts(&db.captions(meeting.id, MediaTime::ZERO).await?);
     let turns = db.turns(meeting.id, MediaTime::ZERO).await?;
@@ -220,7 +220,7 @@ pub async fn name(
     Path(slug): Path<String>,
     Form(named): Form<Named>,
 ) -> Result<Redirect> {
-    let meeting = meeting::find(&state, &signed_in, Role::Clerk, &slug).await?;
+    let meeting = meeting::find(&state, &signed_in, Role::Editor, &slug).await?;
     let name = checked(&named.name)?;
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;

@@ -31,6 +31,8 @@ pub struct MeetingPage {
     /// Why press and public are excluded now.
     pub private: Option<String>,
     pub items: Vec<ItemView>,
+    /// Whether times of items come from what was said, and nobody has confirmed them.
+    pub suggested: bool,
     pub turns: Vec<TurnView>,
     pub speakers: Vec<SpeakerView>,
     pub downloads: Vec<Link>,
@@ -207,6 +209,7 @@ pub async fn show(State(state): State<AppState>, Path(slug): Path<String>) -> Re
         player: recording.map(|recording| Player::new(&recording, &meeting)),
         private: private.map(|span| span.reason),
         items: record.items.iter().map(|item| ItemView::new(item, &record)).collect(),
+        suggested: record.spans.iter().any(|span| !span.confirmed),
         turns: turns(&record),
         speakers: record.speakers.iter().map(|speaker| SpeakerView::new(speaker, None)).collect(),
         downloads: downloads::links(&meeting.slug),

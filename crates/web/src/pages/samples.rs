@@ -146,6 +146,7 @@ fn meeting(state: MeetingState, video: bool) -> MeetingPage {
         }),
         private: None,
         items: items(),
+        suggested: true,
         turns: if public { turns() } else { Vec::new() },
         speakers: turns().into_iter().filter_map(|turn| turn.speaker).filter(|_| public).collect(),
         downloads: if public { downloads::links("planning-2026-07-23") } else { Vec::new() },
@@ -219,6 +220,7 @@ fn a_live_meeting_before_the_first_word() {
     let page = MeetingPage {
         turns: vec![],
         items: vec![],
+        suggested: false,
         speakers: vec![],
         downloads: vec![],
         private: Some("Schedule 12A, <paragraph 3>".to_owned()),

@@ -159,7 +159,6 @@ async fn who_may_not_tell_or_tells_nonsense_hears_why() {
 async fn what_witnesses_contradict_each_other_about_is_asked_and_answered() {
     let town = chamber(MeetingState::Published).await;
     town.add_user(ADA, "ambleford", Role::Editor).await;
-    town.add_user("cleo@ambleford.example", "ambleford", Role::Clerk).await;
     let (db, id) = (&town.test_db.db, town.meeting.id);
     let turn = db.turns(id, MediaTime::ZERO).await.unwrap().remove(0);
     let chair = turn.speaker_id;
@@ -178,15 +177,14 @@ async fn what_witnesses_contradict_each_other_about_is_asked_and_answered() {
     tx.save_speaker_mark(id, &mark(0, Some(other), Evidence::Microphone, 0.9)).await.unwrap();
     tx.commit().await.unwrap();
 
-    let clerk = town.cookie_of("cleo@ambleford.example").await;
-    let speakers = town.get_as("/clerk/meetings/planning-march/speakers", &clerk).await.text();
+    let editor = town.cookie_of(ADA).await;
+    let speakers = town.get_as("/clerk/meetings/planning-march/speakers", &editor).await.text();
     let address = format!("/clerk/meetings/planning-march/turns/{}", turn.id);
     for part in
         ["Say who speaks", &address, "the microphone says Tariq &#60;Hale&#62;", "the clerk’s mark says"]
     {
         assert!(speakers.contains(part), "no {part:?} in {speakers}");
     }
-    let editor = town.cookie_of(ADA).await;
     let page = town.get_as(&address, &editor).await.text();
     assert!(page.contains("Who speaks at 0:00?") && !page.contains("name=\"everywhere\""), "{page}");
     let refused = town.post(&address, &editor, &[("name", " ")]).await;
@@ -202,6 +200,6 @@ async fn what_witnesses_contradict_each_other_about_is_asked_and_answered() {
     assert_eq!(corrections, expected);
     let audit = db.audit_of(&id.to_string()).await.unwrap();
     assert!(audit.iter().any(|entry| entry.action == "meeting.turn"), "{audit:?}");
-    let speakers = town.get_as("/clerk/meetings/planning-march/speakers", &clerk).await.text();
-    assert!(!speakers.contains("Say who speaks"), "{speakers}");
+    let speakers = town.get_as("/clerk/meetings/planning-march/speakers", &editor).await.text();
+    assert!(!speakers.contains(&address), "{speakers}");
 }

@@ -14,7 +14,7 @@ const AV: &str = "av@ambleford.example";
 
 impl Town {
     /// A room in which the meeting is recorded: five minutes were measured, and the left channel fell silent.
-    async fn add_room(&self) -> Room {
+    pub async fn add_room(&self) -> Room {
         self.clock.advance(self.meeting.starts_at + TimeDelta::minutes(5) - self.clock.now());
         let now = self.clock.now();
         let room = Room {

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use super::{Part, Report, Request};
 use crate::{
     floor::{cut_and_regather, floors_of},
+    items,
     turns::{Spoken, gather},
 };
 
@@ -27,11 +28,13 @@ const MOST_WARNINGS: usize = 20;
 
 /// Agenda before items, speakers before captions: each needs what the one before it brings.
 pub async fn import(tx: &mut Tx, council: &Council, request: &Request, report: &mut Report) -> Result<()> {
+    let mut new_agenda = false;
     if let Some(file) = new_part(tx, Part::Agenda, request.agenda.as_ref(), report).await? {
         match read(file.path.clone(), moothall_agenda::read).await? {
             Ok(agenda) => {
                 save_agenda(tx, council, agenda, &file, report).await?;
                 file.remember(tx, report).await?;
+                new_agenda = true;
             }
             Err(error) => report.failures.push(error.to_string()),
         }
@@ -79,6 +82,12 @@ pub async fn import(tx: &mut Tx, council: &Council, request: &Request, report: &
     }
     if new_marks && !new_captions {
         cut_and_regather(tx, report.meeting.id).await?;
+    }
+    if new_captions || new_agenda {
+        let suggested = items::suggest(tx, report.meeting.id).await?;
+        if suggested > 0 {
+            report.done.push(format!("item times: {suggested} suggested from what was said"));
+        }
     }
     Ok(())
 }
