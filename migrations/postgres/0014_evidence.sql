@@ -38,3 +38,6 @@ CREATE TABLE service_tokens (
     created_at TIMESTAMPTZ NOT NULL,
     UNIQUE (council_id, name)
 );
+
+-- ISO 639-1, where it was found out: a meeting may be held in two languages.
+ALTER TABLE captions ADD COLUMN language TEXT;

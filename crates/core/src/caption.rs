@@ -25,6 +25,9 @@ pub struct Caption {
     /// Who speaks, where the caption itself says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speaker: Option<String>,
+    /// Which language all of its words are in, as in ISO 639-1; absent where nobody found it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// Empty for captions made elsewhere, which carry no times of words.
     #[serde(default)]
     pub words: Vec<Word>,

@@ -93,6 +93,26 @@ fn plain_text_has_a_paragraph_per_turn() {
 }
 
 #[test]
+fn another_language_than_the_files_is_told() {
+    let said = [
+        caption(0, 1_000, "Item one.", false, None),
+        caption(1_000, 2_000, "La séance\nest levée.", true, Some("Ann Lee")),
+    ];
+    let languages = ["en", "fr"];
+    let cues = said
+        .iter()
+        .zip(languages)
+        .map(|(caption, language)| Cue { language: Some(language), ..Cue::from(caption) });
+    let file = vtt::write(None, cues.map(|cue| cue.in_file_of(Some("en"))));
+    let expected = "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nItem one.\n\n00:00:01.000 --> 00:00:02.000\n\
+                    <v Ann Lee><lang fr>La séance\nest levée.</lang>\n";
+    assert_eq!(file, expected);
+    assert_eq!(vtt::read(file.as_bytes()).captions, said);
+    let unknown = Cue { language: Some("fr"), ..Cue::from(&said[0]) };
+    assert_eq!(unknown.in_file_of(None).language, Some("fr"));
+}
+
+#[test]
 fn a_note_cannot_break_the_file() {
     let captions = [caption(0, 0, "a --> b", false, None)];
     let file = vtt::write(Some("made by --> hand\n\n00:00.000 --> 00:01.000\nfalse"), cues(&captions));

@@ -121,7 +121,7 @@ mod tests {
 
     fn cue(start_ms: i64, end_ms: i64, text: &str) -> Cue<'_> {
         let (start_ms, end_ms) = (MediaTime::from_ms(start_ms), MediaTime::from_ms(end_ms));
-        Cue { start_ms, end_ms, text, new_turn: false, speaker: Some("Cllr Amin") }
+        Cue { start_ms, end_ms, text, new_turn: false, speaker: Some("Cllr Amin"), language: None }
     }
 
     #[test]

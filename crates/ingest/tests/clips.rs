@@ -43,7 +43,7 @@ fn ms(ms: i64) -> MediaTime {
 }
 
 fn cue(start_ms: i64, end_ms: i64, text: &str) -> Cue<'_> {
-    Cue { start_ms: ms(start_ms), end_ms: ms(end_ms), text, new_turn: false, speaker: None }
+    Cue { start_ms: ms(start_ms), end_ms: ms(end_ms), text, new_turn: false, speaker: None, language: None }
 }
 
 fn cut(timeline: &Timeline, from_ms: i64, to_ms: i64, kind: ClipKind) -> (Clip, PathBuf) {

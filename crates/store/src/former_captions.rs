@@ -22,7 +22,7 @@ statements! {
     FORMER_BETWEEN = "SELECT f.id, f.caption_id FROM former_captions f JOIN captions c ON c.id = f.caption_id
         WHERE c.meeting_id = $1 AND c.start_ms >= $2 AND c.start_ms < $3 AND NOT c.corrected ORDER BY f.id";
     FORMER_INSERT = "INSERT INTO former_captions (id, caption_id) VALUES ($1, $2)";
-    CAPTIONS_BETWEEN = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected FROM captions
+    CAPTIONS_BETWEEN = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected, language FROM captions
         WHERE meeting_id = $1 AND start_ms >= $2 AND start_ms < $3 ORDER BY start_ms, id";
     UNCORRECTED_DELETE = "DELETE FROM captions
         WHERE meeting_id = $1 AND start_ms >= $2 AND start_ms < $3 AND NOT corrected";

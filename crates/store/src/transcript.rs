@@ -109,6 +109,8 @@ pub struct CaptionRow {
     pub confidence: Option<f64>,
     /// A person has changed it; what stood there before is among its edits.
     pub corrected: bool,
+    /// All of its words are in, as in ISO 639-1; absent where nobody found it out.
+    pub language: Option<String>,
 }
 
 /// One correction of a caption.
@@ -123,7 +125,7 @@ pub struct Edit {
 
 /// No caption stands longer, imported ones included: those that could still stand are found by their start.
 const LONGEST_CAPTION_MS: i64 = 60_000;
-/// Rows per INSERT: nine values each stay below SQLite's limit of 32,766 bound values.
+/// Rows per INSERT: ten values each stay below SQLite's limit of 32,766 bound values.
 const CAPTIONS_PER_INSERT: usize = 500;
 
 statements! {
@@ -157,14 +159,15 @@ statements! {
             speaker_id = excluded.speaker_id, evidence = excluded.evidence,
             confidence = excluded.confidence";
     TURNS_DELETE = "DELETE FROM turns WHERE meeting_id = $1";
-    CAPTIONS = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected FROM captions
+    CAPTIONS = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected, language FROM captions
         WHERE meeting_id = $1 AND start_ms >= $2 ORDER BY start_ms, id";
-    CAPTIONS_AT = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected FROM captions
+    CAPTIONS_AT = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected, language FROM captions
         WHERE meeting_id = $1 AND start_ms >= $4 AND start_ms < $3 AND end_ms > $2 ORDER BY start_ms, id";
-    CAPTION = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected FROM captions
+    CAPTION = "SELECT id, turn_id, start_ms, end_ms, text, words, confidence, corrected, language FROM captions
         WHERE id = $1";
     CAPTIONS_DELETE = "DELETE FROM captions WHERE meeting_id = $1";
-    CAPTION_WORDS = "UPDATE captions SET end_ms = $2, text = $3, words = $4, confidence = $5 WHERE id = $1";
+    CAPTION_WORDS = "UPDATE captions SET end_ms = $2, text = $3, words = $4, confidence = $5, language = $6
+        WHERE id = $1";
     VOICES_UNHEARD_DELETE = "DELETE FROM speakers WHERE meeting_id = $1 AND kind = 'voice'
         AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.speaker_id = speakers.id)
         AND NOT EXISTS (SELECT 1 FROM speaker_marks m WHERE m.speaker_id = speakers.id)";
@@ -179,7 +182,7 @@ statements! {
 }
 
 const CAPTION_INSERT: &str = "INSERT INTO captions
-    (id, meeting_id, turn_id, start_ms, end_ms, text, words, confidence, corrected) ";
+    (id, meeting_id, turn_id, start_ms, end_ms, text, words, confidence, corrected, language) ";
 
 impl Db {
     /// In the order in which they were first heard of; voices under the name that somebody gave them.
@@ -350,7 +353,8 @@ impl Tx {
                         .push_bind(&caption.text)
                         .push_bind(&caption.words)
                         .push_bind(caption.confidence)
-                        .push_bind(caption.corrected);
+                        .push_bind(caption.corrected)
+                        .push_bind(&caption.language);
                 });
                 query.build().execute(connection).await.map(drop)
             })?;
@@ -397,6 +401,7 @@ impl Tx {
                 .bind(&caption.text)
                 .bind(&caption.words)
                 .bind(caption.confidence)
+                .bind(&caption.language)
                 .execute(connection)
                 .await
                 .map(drop)

@@ -75,6 +75,7 @@ fn caption(turn: &Turn, start_ms: i64, text: &str) -> CaptionRow {
         words: sqlx::types::Json(vec![word]),
         confidence: Some(0.5),
         corrected: false,
+        language: None,
     }
 }
 

@@ -11,7 +11,7 @@ use whisper_rs::{
     WhisperContextParameters, WhisperError, WhisperState,
 };
 
-use crate::SAMPLE_RATE_HZ;
+use crate::{SAMPLE_RATE_HZ, languages::Odds};
 
 /// Whisper refuses shorter sound: it is filled up with silence.
 const SHORTEST_SAMPLES: usize = SAMPLE_RATE_HZ * 11 / 10;
@@ -83,6 +83,32 @@ impl Whisper {
         })
     }
 
+    /// How likely each language is. Takes about half as long as decoding the sound.
+    pub fn languages(&self, samples: &[f32]) -> Result<Odds, WhisperError> {
+        let mut parameters = parameters(SamplingStrategy::Greedy { best_of: 1 }, samples.len());
+        // The encoder is what is needed, and it comes with the text. The first token is a time, so that nothing
+        // is left to align.
+        parameters.set_max_tokens(1);
+        parameters.set_temperature_inc(0.0);
+        self.with_state(|state| {
+            state.full(parameters, &filled_up(samples))?;
+            self.odds(state)
+        })
+    }
+
+    /// Of the sound that `state` has just decoded: one more step of the decoder, which does not depend on the
+    /// language that was decoded.
+    fn odds(&self, state: &mut WhisperState) -> Result<Odds, WhisperError> {
+        if !self.is_multilingual() {
+            return Ok(Odds::default());
+        }
+        state.decode(&[self.context.token_sot()], 0, 1)?;
+        // The languages stand between these two. Their number differs from model to model.
+        let (from, to) = (self.context.token_sot() + 1, self.context.token_translate());
+        let logits = state.get_logits()?.get(from as usize..to as usize).unwrap_or_default();
+        Ok(Odds::from_logits(logits))
+    }
+
     /// A prompt that makes its words likelier, as tokens.
     pub fn tokens(&self, prompt: &str) -> Result<Vec<i32>, WhisperError> {
         // A token stands for at least one byte; whisper.cpp's strings end at a zero.
@@ -90,8 +116,8 @@ impl Whisper {
         self.context.tokenize(&text, text.len() + 1)
     }
 
-    /// The words of `samples`, of which the first was heard at `start`. Times increase strictly and stay
-    /// within the sound.
+    /// The words of `samples`, of which the first was heard at `start`, and how likely each language is. Times
+    /// increase strictly and stay within the sound.
     pub fn decode(
         &self,
         samples: &[f32],
@@ -99,21 +125,13 @@ impl Whisper {
         search: Search,
         language: &str,
         prompt: &[i32],
-    ) -> Result<Vec<Word>, WhisperError> {
+    ) -> Result<(Vec<Word>, Odds), WhisperError> {
         let strategy = match search {
             Search::Once | Search::Greedy => SamplingStrategy::Greedy { best_of: 1 },
             Search::Beam => SamplingStrategy::BeamSearch { beam_size: 5, patience: -1.0 },
         };
-        let mut parameters = FullParams::new(strategy);
-        parameters.set_n_threads(1);
+        let mut parameters = parameters(strategy, samples.len());
         parameters.set_language(Some(language));
-        parameters.set_no_context(true);
-        parameters.set_print_progress(false);
-        parameters.set_print_timestamps(false);
-        parameters.set_audio_ctx(positions(samples.len()) as i32);
-        // Without these two, whisper.cpp may be left with less than 160 ms of the window to align, and then ends
-        // the whole process with an assertion.
-        parameters.set_single_segment(true);
         parameters.set_max_tokens(MOST_TOKENS);
         if search == Search::Once {
             parameters.set_temperature_inc(0.0);
@@ -129,7 +147,8 @@ impl Whisper {
         self.with_state(|state| {
             state.full(parameters, &filled_up(samples))?;
             let duration_ms = (samples.len() * 1_000 / SAMPLE_RATE_HZ) as i64;
-            Ok(timed(gather(state, self.context.token_eot()), start, duration_ms))
+            let words = timed(gather(state, self.context.token_eot()), start, duration_ms);
+            Ok((words, self.odds(state)?))
         })
     }
 
@@ -162,6 +181,20 @@ fn alignment(name: &str) -> Option<DtwModelPreset> {
         "large-v3-turbo" => DtwModelPreset::LargeV3Turbo,
         _ => return None,
     })
+}
+
+/// What all decodings have in common; `max_tokens` has to be set.
+fn parameters<'a, 'b>(strategy: SamplingStrategy, samples: usize) -> FullParams<'a, 'b> {
+    let mut parameters = FullParams::new(strategy);
+    parameters.set_n_threads(1);
+    parameters.set_no_context(true);
+    parameters.set_print_progress(false);
+    parameters.set_print_timestamps(false);
+    parameters.set_audio_ctx(positions(samples) as i32);
+    // Without this and a limit of tokens, whisper.cpp may be left with less than 160 ms of the window to align,
+    // and then ends the whole process with an assertion.
+    parameters.set_single_segment(true);
+    parameters
 }
 
 fn positions(samples: usize) -> usize {

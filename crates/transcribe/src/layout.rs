@@ -64,19 +64,37 @@ const BINDING: [&str; 24] = [
     "councillor",
 ];
 
+/// From when on which language is spoken, as in ISO 639-1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passage<'a> {
+    pub from: MediaTime,
+    pub language: &'a str,
+}
+
 /// Cuts words into captions. No word is lost or moved.
 ///
-/// `words` are in order of time. `breaks` are moments at which the speaker changes: no caption goes across one,
-/// and a word belongs to the side on which its middle is. A caption is longer than two lines only where a
+/// `words` are in order of time. `breaks` are moments at which the speaker changes, and each of `passages`, in
+/// order of time, begins another language: no caption goes across one, and a word belongs to the side on which
+/// its middle is. Before the first passage, captions have no language. A caption is longer than two lines only where a
 /// single word is, and stands shorter than [`SHORTEST_MS`] only where the next one follows at once or where the
 /// sound is over, at `end`.
-pub fn captions(words: &[Word], breaks: &[MediaTime], end: MediaTime) -> Vec<Caption> {
+pub fn captions(
+    words: &[Word],
+    breaks: &[MediaTime],
+    passages: &[Passage<'_>],
+    end: MediaTime,
+) -> Vec<Caption> {
     let mut captions: Vec<Caption> = Vec::new();
     let mut from = 0;
     for to in 1..=words.len() {
-        if to == words.len() || apart(&words[to - 1], &words[to], breaks) {
+        let ends = to == words.len()
+            || apart(&words[to - 1], &words[to], breaks)
+            || language(&words[to - 1], passages) != language(&words[to], passages);
+        if ends {
             let next = words.get(to).map(|word| word.start_ms);
-            captions.extend(cut_run(&words[from..to], next, end));
+            let language = language(&words[from], passages).map(str::to_owned);
+            let run = cut_run(&words[from..to], next, end);
+            captions.extend(run.into_iter().map(|caption| Caption { language: language.clone(), ..caption }));
             from = to;
         }
     }
@@ -85,6 +103,11 @@ pub fn captions(words: &[Word], breaks: &[MediaTime], end: MediaTime) -> Vec<Cap
 
 fn middle_ms(word: &Word) -> i64 {
     (word.start_ms.ms() + word.end_ms.ms()) / 2
+}
+
+fn language<'a>(word: &Word, passages: &[Passage<'a>]) -> Option<&'a str> {
+    let begun = passages.partition_point(|passage| passage.from.ms() <= middle_ms(word));
+    passages[..begun].last().map(|passage| passage.language)
 }
 
 /// Whether `next` may not stand in one caption with `last`.
@@ -207,6 +230,7 @@ fn caption(words: &[Word], next: Option<MediaTime>, sound_end: MediaTime) -> Cap
         text: lines(words).unwrap_or_else(|| join(words)),
         confidence: Some(confidence),
         speaker: None,
+        language: None,
         words: words.to_vec(),
     }
 }
@@ -247,7 +271,7 @@ mod tests {
     fn breaks_at_sentences_and_clauses() {
         let text = "Good evening and welcome to the planning committee. The first item is the minutes of the last \
                     meeting, which were sent to members on Friday with the rest of the papers. Are they agreed?";
-        insta::assert_snapshot!(texts(&captions(&words(text), &[], MediaTime::MAX)).join("\n---\n"), @r"
+        insta::assert_snapshot!(texts(&captions(&words(text), &[], &[], MediaTime::MAX)).join("\n---\n"), @r"
         Good evening and welcome
         to the planning committee.
         ---
@@ -263,7 +287,7 @@ mod tests {
     fn a_caption_keeps_to_one_speaker_and_to_one_side_of_a_silence() {
         let said = words("Is that agreed? Agreed. Thank you. | Item two.");
         let change = said[3].start_ms;
-        let cut = captions(&said, &[change, change + 330], MediaTime::MAX);
+        let cut = captions(&said, &[change, change + 330], &[], MediaTime::MAX);
         assert_eq!(texts(&cut), ["Is that agreed?", "Agreed.", "Thank you.", "Item two."]);
         // There is no room for a second of "Agreed.", but there is for one after the last words.
         assert_eq!(cut[1].end_ms, cut[2].start_ms);
@@ -271,9 +295,28 @@ mod tests {
     }
 
     #[test]
+    fn a_caption_keeps_to_one_language() {
+        let said = words("The motion is carried. La séance est levée. Thank you.");
+        let passages = [("en", 0), ("fr", 4), ("en", 8)]
+            .map(|(language, word): (_, usize)| Passage { from: said[word].start_ms, language });
+        let cut = captions(&said, &[], &passages, MediaTime::MAX);
+        assert_eq!(texts(&cut), ["The motion is carried.", "La séance est levée.", "Thank you."]);
+        let languages: Vec<_> = cut.iter().map(|caption| caption.language.as_deref()).collect();
+        assert_eq!(languages, [Some("en"), Some("fr"), Some("en")]);
+        // Two passages of one language are read as one; before the first, nobody knows.
+        let late = [4, 8].map(|word: usize| Passage { from: said[word].start_ms, language: "en" });
+        let languages = |passages| {
+            let cut = captions(&said, &[], passages, MediaTime::MAX);
+            cut.into_iter().map(|caption| caption.language).collect::<Vec<_>>()
+        };
+        assert_eq!(languages(&late), [None, Some("en".to_owned())]);
+        assert_eq!(languages(&[]), [None]);
+    }
+
+    #[test]
     fn one_endless_word_stands_alone() {
         let long = "a".repeat(60);
-        let cut = captions(&words(&format!("So {long} indeed")), &[], MediaTime::MAX);
+        let cut = captions(&words(&format!("So {long} indeed")), &[], &[], MediaTime::MAX);
         assert_eq!(texts(&cut), ["So", long.as_str(), "indeed"]);
     }
 
@@ -281,8 +324,12 @@ mod tests {
     fn no_caption_stands_after_the_sound_is_over() {
         let said = words("Thank you.");
         let end = said[1].end_ms + 50;
-        assert_eq!(captions(&said, &[], end)[0].end_ms, end);
-        assert_eq!(captions(&said, &[], said[1].start_ms)[0].end_ms, said[1].end_ms, "but while it is said");
+        assert_eq!(captions(&said, &[], &[], end)[0].end_ms, end);
+        assert_eq!(
+            captions(&said, &[], &[], said[1].start_ms)[0].end_ms,
+            said[1].end_ms,
+            "but while it is said"
+        );
     }
 
     fn any_words() -> impl Strategy<Value = Vec<Word>> {
@@ -309,11 +356,17 @@ mod tests {
         fn nothing_is_lost_and_all_limits_hold(
             words in any_words(),
             breaks in prop::collection::vec(0_i64..60_000, 0..8),
+            changes in prop::collection::btree_set(0_i64..60_000, 0..4),
             silence_ms in 0_i64..3_000,
         ) {
             let breaks: Vec<MediaTime> = breaks.into_iter().map(MediaTime::from_ms).collect();
             let end = words.last().map_or(MediaTime::ZERO, |word| word.end_ms) + silence_ms;
-            let captions = captions(&words, &breaks, end);
+            let passages: Vec<Passage> = changes
+                .iter()
+                .zip(["cy", "en"].iter().cycle())
+                .map(|(&at_ms, language)| Passage { from: MediaTime::from_ms(at_ms), language })
+                .collect();
+            let captions = captions(&words, &breaks, &passages, end);
             let kept: Vec<Word> = captions.iter().flat_map(|caption| caption.words.clone()).collect();
             prop_assert_eq!(&kept, &words);
             for (index, caption) in captions.iter().enumerate() {
@@ -329,6 +382,8 @@ mod tests {
                 prop_assert!(length_ms >= SHORTEST_MS || caption.end_ms == cut_short_at);
                 prop_assert!(caption.end_ms <= end);
                 prop_assert!(next.is_none_or(|next| caption.end_ms <= next.start_ms));
+                let in_it = |word| language(word, &passages) == caption.language.as_deref();
+                prop_assert!(caption.words.iter().all(in_it));
                 for pair in caption.words.windows(2) {
                     prop_assert!(pair[1].start_ms - pair[0].end_ms <= LONGEST_SILENCE_MS);
                     for at in &breaks {

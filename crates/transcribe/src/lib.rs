@@ -10,6 +10,8 @@
 
 pub mod decode;
 mod fetch;
+mod follow;
+pub mod languages;
 pub mod layout;
 mod live;
 pub mod models;

@@ -156,7 +156,7 @@ impl Live {
         };
         // A word or two do not tell for sure.
         self.language = self.language.or((span.length_ms() >= ENOUGH_TO_TELL_MS).then_some(language));
-        let words =
+        let (words, _) =
             transcriber.whisper.decode(sound, self.start + span.start_ms, Search::Once, language, &[])?;
         let words = repair::within_speech(repair::without_notes(words), speech, self.start);
         Ok(repair::without_loops(words))

@@ -1,7 +1,11 @@
 use moothall_core::{Caption, MediaTime};
 
 use crate::{
-    SAMPLES_PER_MS, TranscribeError, Transcriber, layout, samples_between,
+    SAMPLES_PER_MS, TranscribeError, Transcriber,
+    follow::{Heard, Sound},
+    layout::{self, Passage},
+    repair,
+    transcriber::known_language,
     vad::FRAME_MS,
     windows::{self, LONGEST_GAP_MS, Window},
 };
@@ -16,12 +20,21 @@ const KEPT_MS: i64 = 1_000;
 /// Sound is worked through up to a pause; what is behind it waits for more. All up to
 /// [`position`](Self::position) is finished: whoever starts again there with a new stream, after a crash say,
 /// gets the rest, and no word twice.
+///
+/// Where no language was asked for, each passage keeps the one that is spoken in it, as far as the speech that is
+/// worked through at once tells: it takes four to five seconds of clear speech between two changes. What
+/// is unclear is in the language of what surrounds it, [`last_language`](Self::last_language) included, which is
+/// all that a stream knows of what it worked through before. So a new stream that is told it
+/// ([`with_language_before`](Self::with_language_before)) and is pushed the same comes to the same languages; one
+/// that is not told may differ until the first speech that is clear.
 pub struct Stream<'a> {
     transcriber: &'a Transcriber,
     /// When the first of `pending` was heard.
     position: MediaTime,
     pending: Vec<f32>,
-    language: Option<&'static str>,
+    last_language: Option<&'static str>,
+    /// How long each language was spoken, in milliseconds.
+    spoken: Vec<(&'static str, i64)>,
     prompt: Vec<i32>,
     breaks: Vec<MediaTime>,
     progress: Box<dyn FnMut(MediaTime) + 'a>,
@@ -34,7 +47,8 @@ impl Transcriber {
             transcriber: self,
             position: offset,
             pending: Vec::new(),
-            language: self.language,
+            last_language: None,
+            spoken: Vec::new(),
             prompt: Vec::new(),
             breaks: Vec::new(),
             progress: Box::new(|_| {}),
@@ -47,6 +61,14 @@ impl<'a> Stream<'a> {
     pub fn with_prompt(mut self, prompt: &str) -> Result<Self, TranscribeError> {
         self.prompt = self.transcriber.whisper.tokens(prompt)?;
         Ok(self)
+    }
+
+    /// The language (ISO 639-1) that was spoken before the first sample, if that is known: what
+    /// [`last_language`](Self::last_language) of an earlier stream was. Unclear speech is taken for it. Of no
+    /// effect where a language was asked for; one that the model does not know is nothing known.
+    pub fn with_language_before(mut self, language: Option<&str>) -> Self {
+        self.last_language = language.and_then(|code| known_language(code).ok());
+        self
     }
 
     /// Moments at which the speaker changes.
@@ -66,9 +88,16 @@ impl<'a> Stream<'a> {
         self.position
     }
 
-    /// The language that was asked for or found out; `None` until somebody has spoken.
+    /// The language that was asked for, or the one most spoken so far, by time with a voice; of equals the one
+    /// that was spoken first. `None` until somebody has spoken.
     pub fn language(&self) -> Option<&'static str> {
-        self.language
+        let most = self.spoken.iter().rev().max_by_key(|(_, voice_ms)| *voice_ms);
+        self.transcriber.language.or(most.map(|(language, _)| *language))
+    }
+
+    /// The language up to [`position`](Self::position); `None` until somebody has spoken.
+    pub fn last_language(&self) -> Option<&'static str> {
+        self.transcriber.language.or(self.last_language)
     }
 
     /// Takes sound that follows what was pushed before, and gives the captions that became ready. It works
@@ -112,23 +141,22 @@ impl<'a> Stream<'a> {
         let mut windows = windows::pack(&speech, &probabilities, packing, duration_ms);
         let finished_ms = if is_end { duration_ms } else { finished(&mut windows, duration_ms) };
 
-        let mut words = Vec::new();
-        if !windows.is_empty() {
-            let language = self.language_of(&windows)?;
-            let (origin, progress) = (self.position, &mut self.progress);
-            let mut done_ms = 0;
-            words = transcriber.decode(
-                &self.pending,
-                origin,
-                &windows,
-                language,
-                &self.prompt,
-                &mut |window| {
-                    done_ms += window.sound.length_ms();
-                    progress(origin + done_ms.min(finished_ms));
-                },
-            )?;
+        let heard =
+            if windows.is_empty() { Vec::new() } else { self.hear(windows, &probabilities, finished_ms)? };
+        for Heard { window, language, .. } in &heard {
+            match self.spoken.iter_mut().find(|(known, _)| known == language) {
+                Some((_, voice_ms)) => *voice_ms += window.voice_ms(),
+                None => self.spoken.push((language, window.voice_ms())),
+            }
+            self.last_language = Some(language);
         }
+        let passage = |heard: &Heard| Passage {
+            from: self.position + heard.window.sound.start_ms,
+            language: heard.language,
+        };
+        let passages: Vec<Passage<'_>> = heard.iter().map(passage).collect();
+        let words = heard.into_iter().flat_map(|heard| heard.words).collect();
+        let words = repair::without_loops(words);
         let sound_end = self.position + duration_ms;
         let finished_samples = (finished_ms as usize * SAMPLES_PER_MS).min(self.pending.len());
         self.pending.drain(..finished_samples);
@@ -137,20 +165,26 @@ impl<'a> Stream<'a> {
         }
         self.position = self.position + finished_ms;
         (self.progress)(self.position);
-        Ok(layout::captions(&words, &self.breaks, sound_end))
+        Ok(layout::captions(&words, &self.breaks, &passages, sound_end))
     }
 
-    /// Found out once, from the longest window of the first speech.
-    fn language_of(&mut self, windows: &[Window]) -> Result<&'static str, TranscribeError> {
-        if let Some(language) = self.language {
-            return Ok(language);
+    fn hear(
+        &mut self,
+        windows: Vec<Window>,
+        probabilities: &[f32],
+        finished_ms: i64,
+    ) -> Result<Vec<Heard>, TranscribeError> {
+        let (origin, progress) = (self.position, &mut self.progress);
+        let sound = Sound { samples: &self.pending, origin, probabilities, prompt: &self.prompt };
+        let mut done_ms = 0;
+        let mut done = |window: &Window| {
+            done_ms += window.sound.length_ms();
+            progress(origin + done_ms.min(finished_ms));
+        };
+        match self.transcriber.language {
+            Some(language) => self.transcriber.hear_in(&sound, windows, language, &mut done),
+            None => self.transcriber.hear(&sound, windows, self.last_language, &mut done),
         }
-        let longest = windows.iter().map(|window| window.sound).max_by_key(|sound| sound.length_ms());
-        let (start_ms, end_ms) = longest.map_or((0, 0), |sound| (sound.start_ms, sound.end_ms));
-        let sound = samples_between(&self.pending, start_ms, end_ms);
-        let language = self.transcriber.whisper.detect_language(sound)?;
-        tracing::info!(language, "found out the language");
-        Ok(*self.language.insert(language))
     }
 }
 

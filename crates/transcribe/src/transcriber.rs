@@ -14,6 +14,7 @@ use whisper_rs::WhisperError;
 use crate::{
     ModelError, Models,
     decode::{Search, Whisper},
+    languages::Odds,
     models::VOICE_ACTIVITY,
     repair, samples_between,
     vad::{VoiceActivity, VoiceActivityError},
@@ -70,7 +71,7 @@ impl Mode {
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     pub mode: Mode,
-    /// A code of ISO 639-1 such as `en`. `None`: found out from the first speech.
+    /// A code of ISO 639-1 such as `en`. `None`: found out, and each passage keeps its own.
     pub language: Option<String>,
     /// `None`: as many as the machine has cores. Each needs 100 to 200 MB with the model base.
     pub threads: Option<NonZero<usize>>,
@@ -79,7 +80,7 @@ pub struct Options {
 /// What [`Transcriber::transcribe`] heard.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transcript {
-    /// A code of ISO 639-1; absent where nobody spoke.
+    /// A code of ISO 639-1, of the language most spoken; absent where nobody spoke.
     pub language: Option<String>,
     pub captions: Vec<Caption>,
 }
@@ -141,67 +142,64 @@ impl Transcriber {
         Ok(Transcript { language: stream.language().map(str::to_owned), captions })
     }
 
-    /// Decodes windows of `samples`, of which the first was heard at `origin`, on all threads.
-    /// `done` is told of each window when it is ready, in any order.
-    pub(crate) fn decode(
+    /// Does the work for each of the windows, by its index, on all threads, and gives what came of it in their
+    /// order. `done` is told of each window when it is ready, in any order.
+    pub(crate) fn for_each<T: Send>(
         &self,
-        samples: &[f32],
-        origin: MediaTime,
         windows: &[Window],
-        language: &str,
-        prompt: &[i32],
+        work: impl Fn(usize) -> Result<T, TranscribeError> + Sync,
         done: &mut dyn FnMut(&Window),
-    ) -> Result<Vec<Word>, TranscribeError> {
+    ) -> Result<Vec<T>, TranscribeError> {
         // The longest first, so that all threads end at about the same time.
         let mut order: Vec<usize> = (0..windows.len()).collect();
         order.sort_by_key(|&index| std::cmp::Reverse(windows[index].sound.length_ms()));
         let next = AtomicUsize::new(0);
         let (sender, receiver) = mpsc::channel();
-        let mut heard: Vec<Option<Vec<Word>>> = vec![None; windows.len()];
+        let mut results: Vec<Option<T>> = windows.iter().map(|_| None).collect();
         thread::scope(|scope| {
             for _ in 0..self.whisper.decoders().min(windows.len()) {
-                let (sender, next, order) = (sender.clone(), &next, &order);
+                let (sender, next, order, work) = (sender.clone(), &next, &order, &work);
                 scope.spawn(move || {
                     while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let words = self.decode_window(samples, origin, &windows[index], language, prompt);
                         // The receiver is gone once another window failed: nothing is left to do.
-                        if sender.send((index, words)).is_err() {
+                        if sender.send((index, work(index))).is_err() {
                             break;
                         }
                     }
                 });
             }
             drop(sender);
-            for (index, words) in receiver {
-                heard[index] = Some(words?);
+            for (index, result) in receiver {
+                results[index] = Some(result?);
                 done(&windows[index]);
             }
             Ok::<_, TranscribeError>(())
         })?;
-        let heard: Option<Vec<Vec<Word>>> = heard.into_iter().collect();
-        Ok(repair::without_loops(heard.ok_or(TranscribeError::Panicked)?.concat()))
+        results.into_iter().collect::<Option<Vec<T>>>().ok_or(TranscribeError::Panicked)
     }
 
-    /// One window, with second tries where the first went wrong.
-    fn decode_window(
+    /// One window of `samples`, of which the first was heard at `origin`, with second tries where the first went
+    /// wrong. Says how likely each language is, too.
+    pub(crate) fn decode_window(
         &self,
         samples: &[f32],
         origin: MediaTime,
         window: &Window,
         language: &str,
         prompt: &[i32],
-    ) -> Result<Vec<Word>, TranscribeError> {
+    ) -> Result<(Vec<Word>, Odds), TranscribeError> {
         let attempt = |span: Span, search: Search, prompt: &[i32]| {
             let sound = samples_between(samples, span.start_ms, span.end_ms);
-            let words = self.whisper.decode(sound, origin + span.start_ms, search, language, prompt)?;
+            let (words, odds) =
+                self.whisper.decode(sound, origin + span.start_ms, search, language, prompt)?;
             let words = repair::without_notes(words);
-            Ok::<_, WhisperError>(repair::within_speech(words, &window.speech, origin))
+            Ok::<_, WhisperError>((repair::within_speech(words, &window.speech, origin), odds))
         };
-        let mut words = attempt(window.sound, self.mode.search(), prompt)?;
+        let (mut words, odds) = attempt(window.sound, self.mode.search(), prompt)?;
         if repair::loops(&words) {
             tracing::debug!(at = %origin, "a window looped");
             // A prompt can be what is repeated.
-            words = repair::without_loops(attempt(window.sound, Search::Beam, &[])?);
+            words = repair::without_loops(attempt(window.sound, Search::Beam, &[])?.0);
         }
         for span in
             repair::uncovered(&words, &window.speech, origin).into_iter().take(SECOND_TRIES_PER_WINDOW)
@@ -210,18 +208,18 @@ impl Transcriber {
                 (span.start_ms - SECOND_TRY_MARGIN_MS).max(window.sound.start_ms),
                 (span.end_ms + SECOND_TRY_MARGIN_MS).min(window.sound.end_ms),
             );
-            let mut found = attempt(wider, Search::Beam, &[])?;
+            let (mut found, _) = attempt(wider, Search::Beam, &[])?;
             found.retain(|word| span.overlap_ms(Span::new(word.start_ms - origin, word.end_ms - origin)) > 0);
             tracing::debug!(at = %(origin + span.start_ms), words = found.len(), "tried speech without text again");
             if !repair::loops(&found) {
                 repair::insert(&mut words, found);
             }
         }
-        Ok(words)
+        Ok((words, odds))
     }
 }
 
-fn known_language(code: &str) -> Result<&'static str, TranscribeError> {
+pub(crate) fn known_language(code: &str) -> Result<&'static str, TranscribeError> {
     let unknown = || TranscribeError::Language(code.to_owned());
     if !code.bytes().all(|byte| byte.is_ascii_alphabetic()) {
         return Err(unknown());

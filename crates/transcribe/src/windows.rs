@@ -45,6 +45,9 @@ pub struct Packing {
     pub shortest_silence_ms: i64,
 }
 
+/// Speech of two languages is told apart in pieces of this length: long enough to be sure of most of them.
+const PIECES: Packing = Packing { longest_ms: 6_000, padding_ms: 200, shortest_silence_ms: 300 };
+
 /// What is decoded at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
@@ -52,6 +55,31 @@ pub struct Window {
     pub sound: Span,
     /// Where the voice is in it, in order.
     pub speech: Vec<Span>,
+}
+
+impl Window {
+    /// How long somebody speaks in it.
+    pub fn voice_ms(&self) -> i64 {
+        self.speech.iter().map(|span| span.length_ms()).sum()
+    }
+
+    /// The same sound in pieces of at most six seconds, cut at its pauses.
+    pub fn pieces(&self, probabilities: &[f32]) -> Vec<Self> {
+        let mut pieces = pack(&self.speech, probabilities, PIECES, self.sound.end_ms);
+        if let Some(first) = pieces.first_mut() {
+            first.sound.start_ms = self.sound.start_ms;
+        }
+        if let Some(last) = pieces.last_mut() {
+            last.sound.end_ms = self.sound.end_ms;
+        }
+        pieces
+    }
+
+    /// Adds a window that follows.
+    pub fn append(&mut self, next: &Self) {
+        self.sound.end_ms = next.sound.end_ms;
+        self.speech.extend_from_slice(&next.speech);
+    }
 }
 
 /// The stretches of speech in frames of [`FRAME_MS`].
@@ -197,6 +225,19 @@ mod tests {
         probabilities[400..405].fill(0.6);
         let found = windows(&probabilities);
         assert_eq!(found[0].speech[0].end_ms, 402 * FRAME_MS);
+    }
+
+    #[test]
+    fn a_window_is_taken_to_pieces_and_put_together_again() {
+        // One voice of 4 s, and one that is longer than a piece.
+        let probabilities = frames(&[10, 125, 15, 260, 10]);
+        let window = windows(&probabilities).remove(0);
+        let pieces = window.pieces(&probabilities);
+        assert_eq!(pieces.len(), 3, "{pieces:?}");
+        assert!(pieces.iter().all(|piece| piece.sound.length_ms() <= PIECES.longest_ms));
+        let mut whole = pieces[0].clone();
+        pieces[1..].iter().for_each(|piece| whole.append(piece));
+        assert_eq!((whole.sound, whole.voice_ms()), (window.sound, window.voice_ms()));
     }
 
     proptest! {

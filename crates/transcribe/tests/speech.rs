@@ -113,6 +113,56 @@ fn silence_hum_and_music_have_no_text() {
     }
 }
 
+/// Of half a minute of English, and as much German.
+#[test]
+fn each_passage_is_written_in_its_own_language() {
+    let (Some(transcriber), Some(path)) = (transcriber(), shared("multilingual.mp3")) else { return };
+    let transcriber = transcriber.in_language(None).unwrap();
+    let samples = samples(&path);
+    let mut stream = transcriber.stream(MediaTime::ZERO);
+    let mut captions = stream.push(&samples).unwrap();
+    captions.extend(stream.flush().unwrap());
+    assert_in_order(&captions);
+    let spoken = |caption: &Caption| if caption.start_ms.ms() < 30_000 { "en" } else { "de" };
+    for caption in &captions {
+        assert_eq!(caption.language.as_deref(), Some(spoken(caption)), "{caption:?}");
+    }
+    let text = words(&captions).iter().flat_map(|word| plain(&word.text)).collect::<Vec<_>>().join(" ");
+    for said in ["free of charge", "portions of the software", "die software zu verwenden", "diese rechte"] {
+        assert!(text.contains(said), "{text}");
+    }
+    assert_eq!((stream.language(), stream.last_language()), (Some("en"), Some("de")));
+
+    // Twelve seconds around the change fit in one window; and a few words of German, alone.
+    let part = |from_ms: usize, to_ms: usize| &samples[from_ms * 16..to_ms * 16];
+    let around = hear(&transcriber, &[part(0, 13_300), part(23_000, 29_200), part(30_800, 37_000)].concat());
+    for caption in &around {
+        let spoken = if caption.start_ms.ms() < 19_400 { "en" } else { "de" };
+        assert_eq!(caption.language.as_deref(), Some(spoken), "{caption:?}");
+    }
+    assert_eq!(around.last().and_then(|caption| caption.language.as_deref()), Some("de"));
+    let after = |language| {
+        let mut stream = transcriber.stream(MediaTime::ZERO).with_language_before(language);
+        stream.push(part(30_800, 33_000)).unwrap();
+        stream.flush().unwrap();
+        stream.language()
+    };
+    assert_eq!([after(None), after(Some("de")), after(Some("en"))], [Some("de"), Some("de"), Some("en")]);
+}
+
+/// Names, accents and voices that talk over one another are taken for other languages, for a few seconds.
+#[test]
+fn english_stays_english() {
+    let Some(transcriber) = transcriber() else { return };
+    let transcriber = transcriber.in_language(None).unwrap();
+    for file in ["bias.flac", "ami-trn04.flac", "ami-trn05.flac", "tts-awb.flac"] {
+        let Some(path) = shared(file) else { return };
+        for caption in hear(&transcriber, &samples(&path)) {
+            assert_eq!(caption.language.as_deref(), Some("en"), "{file}: {caption:?}");
+        }
+    }
+}
+
 #[test]
 fn a_growing_recording_gives_the_same_words_after_a_restart() {
     let (Some(transcriber), Some(path)) = (transcriber(), shared("meeting-2min.flac")) else { return };

@@ -84,7 +84,10 @@ fn file(segment: &Segment, rows: &[CaptionRow], late_ms: i64) -> String {
                 (start_ms, (row.end_ms + late_ms).min(segment.end()), text)
             }
         };
-        vtt::write_cue(&mut file, &Cue { start_ms, end_ms, text: &text, new_turn: false, speaker: None });
+        vtt::write_cue(
+            &mut file,
+            &Cue { start_ms, end_ms, text: &text, new_turn: false, speaker: None, language: None },
+        );
     }
     file
 }
@@ -126,6 +129,7 @@ mod tests {
             words: words.into(),
             confidence: None,
             corrected: false,
+            language: None,
         }
     }
 

@@ -87,10 +87,11 @@ pub async fn download(
         Some(archive) => archive.lend(timeline, meeting.id),
         None => (timeline, Loan::default()),
     };
+    let language = meeting.language.clone();
     let (file, place) = tokio::task::spawn_blocking(move || -> Result<_> {
         let folder = tempfile::Builder::new().prefix("moothall-clip-").tempdir()?;
         let path = folder.path().join("clip");
-        let made = clip(&timeline, from, to, kind, cues(&record), &path);
+        let made = clip(&timeline, from, to, kind, cues(&record, language.as_deref()), &path);
         // It would tell of a gap that the recording does not have.
         if loan.is_lacking() {
             return Err(Failure::Away);

@@ -82,9 +82,9 @@ pub async fn download(
         return Err(Failure::NotFound);
     }
     let file = match form {
-        Form::Vtt => vtt::write(Some(&note(&meeting)), cues(&record)),
-        Form::Srt => srt::write(cues(&record)),
-        Form::Txt => txt::write(cues(&record)),
+        Form::Vtt => vtt::write(Some(&note(&meeting)), cues(&record, meeting.language.as_deref())),
+        Form::Srt => srt::write(cues(&record, meeting.language.as_deref())),
+        Form::Txt => txt::write(cues(&record, meeting.language.as_deref())),
         Form::Csv => table(&record)?,
         Form::Json => serde_json::to_string(&answer(record)).map_err(std::io::Error::from)?,
     };
@@ -102,7 +102,8 @@ fn note(meeting: &Meeting) -> String {
     format!("{}: {}, {}, {}", meeting.council_name, meeting.title, meeting.committee_name, when.day())
 }
 
-pub fn cues(record: &Record) -> impl Iterator<Item = Cue<'_>> {
+/// What was said; where it is in another language than `main`, that is told.
+pub fn cues<'a>(record: &'a Record, main: Option<&'a str>) -> impl Iterator<Item = Cue<'a>> {
     let (turns, speakers) = (record.turns_by_id(), record.speakers_by_id());
     let mut before = None;
     record.captions.iter().map(move |caption| {
@@ -114,7 +115,9 @@ pub fn cues(record: &Record) -> impl Iterator<Item = Cue<'_>> {
             text: &caption.text,
             new_turn: before.replace(caption.turn_id).is_some_and(|before| before != caption.turn_id),
             speaker: speaker.map(|speaker: &Speaker| speaker.name.as_str()),
+            language: caption.language.as_deref(),
         }
+        .in_file_of(main)
     })
 }
 

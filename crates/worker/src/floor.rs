@@ -7,7 +7,7 @@ use moothall_core::{
     Caption, CaptionId, Clock, Floor, MediaTime, MeetingId, SpeakerId, TurnId, Who, Word, floors,
 };
 use moothall_store::{CaptionRow, ClaimedJob, Db, Tx};
-use moothall_transcribe::layout;
+use moothall_transcribe::layout::{self, Passage};
 
 use crate::turns::{Spoken, gather, row};
 
@@ -84,7 +84,9 @@ pub async fn regather(tx: &mut Tx, meeting: MeetingId) -> Result<()> {
 /// person has corrected stays whole.
 async fn cut(tx: &mut Tx, meeting: MeetingId, breaks: &[MediaTime]) -> Result<()> {
     for known in tx.captions(meeting).await? {
-        let parts = if known.corrected { Vec::new() } else { parts(&known.words.0, known.end_ms, breaks) };
+        let language = known.language.as_deref();
+        let parts =
+            if known.corrected { Vec::new() } else { parts(&known.words.0, known.end_ms, language, breaks) };
         if parts.is_empty() {
             continue;
         }
@@ -99,18 +101,19 @@ async fn cut(tx: &mut Tx, meeting: MeetingId, breaks: &[MediaTime]) -> Result<()
     Ok(())
 }
 
-/// What each speaker says of a caption's words, which stands up to `end`. Empty where it is one alone.
+/// What each speaker says of a caption's words, which are in one language, and which stands up to `end`. Empty where it is one alone.
 ///
 /// Captions are made without regard to voices and microphones and cut afterwards, so that it makes no difference which of the two
 /// is known first.
-pub fn parts(words: &[Word], end: MediaTime, breaks: &[MediaTime]) -> Vec<Caption> {
+pub fn parts(words: &[Word], end: MediaTime, language: Option<&str>, breaks: &[MediaTime]) -> Vec<Caption> {
     let (Some(first), Some(last)) = (words.first(), words.last()) else { return Vec::new() };
     let from = breaks.partition_point(|at| *at <= first.start_ms);
     let to = breaks.partition_point(|at| *at < last.end_ms);
     if from >= to {
         return Vec::new();
     }
-    let mut parts = layout::captions(words, &breaks[from..to], end);
+    let passage = language.map(|language| Passage { from: first.start_ms, language });
+    let mut parts = layout::captions(words, &breaks[from..to], passage.as_slice(), end);
     // The last stood longer than its words.
     if let Some(last) = parts.last_mut() {
         last.end_ms = last.end_ms.max(end);
@@ -177,6 +180,7 @@ mod tests {
                 words: words.to_vec(),
                 confidence: None,
                 speaker: None,
+                language: None,
             })
         });
         let (turns, rows) = gather(None, &[], captions.collect());
@@ -265,7 +269,7 @@ mod tests {
         };
         let words: Vec<Word> = (0..).zip(["I", "so", "move.", "Seconded."]).map(word).collect();
         let cut = |at_ms: i64| {
-            let parts = parts(&words, MediaTime::from_ms(12_500), &[MediaTime::from_ms(at_ms)]);
+            let parts = parts(&words, MediaTime::from_ms(12_500), None, &[MediaTime::from_ms(at_ms)]);
             parts
                 .into_iter()
                 .map(|part| (part.start_ms.ms(), part.end_ms.ms(), part.text))

@@ -89,6 +89,7 @@ mod tests {
                 words: Vec::new(),
                 confidence: None,
                 speaker: None,
+                language: None,
             })
         };
         let (turns, captions) = gather(None, &[], SAID.into_iter().map(caption).collect());

@@ -174,7 +174,7 @@ impl Lines {
     async fn add(&mut self, tx: &mut Tx, meeting: MeetingId, heard: &Heard) -> Result<()> {
         let floors = floors_of(tx, meeting).await?;
         self.words.extend_from_slice(&heard.words);
-        let mut captions = layout::captions(&self.words, &moments(&floors), heard.end);
+        let mut captions = layout::captions(&self.words, &moments(&floors), &[], heard.end);
         let full: usize = captions.iter().rev().skip(1).map(|caption| caption.words.len()).sum();
         // Its turn may be another by now: more may be known of who speaks.
         let turn = match self.open {

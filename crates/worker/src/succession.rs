@@ -50,7 +50,7 @@ fn beside(caption: Caption, kept: &[CaptionRow]) -> Vec<Caption> {
         return vec![caption];
     }
     let edges: Vec<_> = kept.iter().flat_map(|row| [row.start_ms, row.end_ms]).collect();
-    let cut = parts(&caption.words, caption.end_ms, &edges);
+    let cut = parts(&caption.words, caption.end_ms, caption.language.as_deref(), &edges);
     let is_new = |part: &Caption| {
         let middle_ms = i64::midpoint(part.start_ms.ms(), part.end_ms.ms());
         kept.iter().all(|row| middle_ms < row.start_ms.ms() || row.end_ms.ms() <= middle_ms)
@@ -87,13 +87,31 @@ mod tests {
             .collect();
         let end_ms = words[words.len() - 1].end_ms;
         let start_ms = words[0].start_ms;
-        Caption { start_ms, end_ms, text: text.to_owned(), words, confidence: None, speaker: None }
+        Caption {
+            start_ms,
+            end_ms,
+            text: text.to_owned(),
+            words,
+            confidence: None,
+            speaker: None,
+            language: None,
+        }
     }
 
     fn row(start_ms: i64, text: &str) -> CaptionRow {
         let Caption { start_ms, end_ms, text, words, .. } = caption(start_ms, text);
         let (id, turn_id, words) = (CaptionId::new(), TurnId::new(), sqlx::types::Json(words));
-        CaptionRow { id, turn_id, start_ms, end_ms, text, words, confidence: None, corrected: false }
+        CaptionRow {
+            id,
+            turn_id,
+            start_ms,
+            end_ms,
+            text,
+            words,
+            confidence: None,
+            corrected: false,
+            language: None,
+        }
     }
 
     #[test]

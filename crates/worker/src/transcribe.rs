@@ -2,7 +2,7 @@
 //! time, and commits each slice's captions together with the cursor.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use moothall_archive::Archive;
 use moothall_core::{Caption, CaptionId, Clock, Evidence, MediaTime, MeetingId};
 use moothall_ingest::{Timeline, read_audio};
-use moothall_store::{ClaimedJob, Db, Meeting, Recording, Tx};
+use moothall_store::{CaptionRow, ClaimedJob, Db, Meeting, Recording, Tx};
 use moothall_transcribe::{Mode, Models, Options, Transcriber};
 
 use crate::{
@@ -65,6 +65,9 @@ impl Speech {
 /// two minutes.
 const WAIT_FOR_COPY: TimeDelta = TimeDelta::seconds(30);
 
+/// In the language that was spoken so long before a slice, what is unclear at its beginning is heard.
+const LANGUAGE_REACHES_MS: i64 = 60_000;
+
 /// What one slice gave.
 struct Slice {
     captions: Vec<Caption>,
@@ -72,7 +75,25 @@ struct Slice {
     position: MediaTime,
     /// Nothing is left, and nothing more will come.
     is_end: bool,
-    language: Option<&'static str>,
+}
+
+/// What is known of the language of a slice.
+struct Languages {
+    /// By whoever announced the meeting: nothing else is looked for.
+    asked_for: Option<String>,
+    /// Spoken just before.
+    before: Option<String>,
+}
+
+/// By the time for which its captions stand.
+fn most_spoken(captions: &[CaptionRow]) -> Option<String> {
+    let mut spoken_ms: BTreeMap<&str, i64> = BTreeMap::new();
+    for caption in captions {
+        if let Some(language) = &caption.language {
+            *spoken_ms.entry(language).or_default() += caption.end_ms - caption.start_ms;
+        }
+    }
+    spoken_ms.into_iter().max_by_key(|(_, ms)| *ms).map(|(language, _)| language.to_owned())
 }
 
 /// Works through one slice. The job is put back while there is more to come, and ends with the recording.
@@ -90,9 +111,14 @@ pub async fn run(
     let noted = marks.iter().filter(|mark| mark.evidence == Evidence::Clerk);
     let breaks = noted.map(|mark| MediaTime::from_ms(mark.at_ms)).collect();
     let (timeline, is_here) = timeline(media_dir, archive, meeting.id).await?;
+    let from = MediaTime::from_ms(recording.transcribed_ms);
+    let before = db.captions_at(meeting.id, from + -LANGUAGE_REACHES_MS, from).await?;
+    let language_before = before.into_iter().rev().find_map(|caption| caption.language);
     let slice = {
         let (recording, language) = (recording.clone(), meeting.language.clone());
-        tokio::task::spawn_blocking(move || slice(&timeline, &recording, &speech, language, breaks)).await??
+        let languages = Languages { asked_for: language, before: language_before };
+        tokio::task::spawn_blocking(move || slice(&timeline, &recording, &speech, languages, breaks))
+            .await??
     };
 
     let now = clock.now();
@@ -103,11 +129,7 @@ pub async fn run(
         tx.finish_job(job).await?;
         return Ok(tx.commit().await?);
     }
-    if let (None, Some(language)) = (&meeting.language, slice.language) {
-        tx.update_meeting(&Meeting { language: Some(language.to_owned()), ..meeting.clone() }).await?;
-    }
     let (count, captions) = (slice.captions.len(), slice.captions);
-    let from = MediaTime::from_ms(recording.transcribed_ms);
     let upto = if slice.is_end { MediaTime::MAX } else { slice.position };
     if upto > from {
         // Whoever tells the voices apart meanwhile waits here, or has left other marks.
@@ -117,6 +139,10 @@ pub async fn run(
     tx.set_transcribed(meeting.id, slice.position.ms()).await?;
     if slice.is_end {
         items::suggest(&mut tx, meeting.id).await?;
+        if meeting.language.is_none() {
+            let language = most_spoken(&tx.captions(meeting.id).await?);
+            tx.update_meeting(&Meeting { language, ..meeting.clone() }).await?;
+        }
         tx.finish_job(job).await?;
     } else {
         let goes_on = slice.position > from;
@@ -163,7 +189,7 @@ async fn replace(
 }
 
 fn by_speaker(caption: Caption, changes: &[MediaTime]) -> Vec<Caption> {
-    let parts = parts(&caption.words, caption.end_ms, changes);
+    let parts = parts(&caption.words, caption.end_ms, caption.language.as_deref(), changes);
     if parts.is_empty() { vec![caption] } else { parts }
 }
 
@@ -171,7 +197,7 @@ fn slice(
     timeline: &Timeline,
     recording: &Recording,
     speech: &Speech,
-    language: Option<String>,
+    mut languages: Languages,
     breaks: Vec<MediaTime>,
 ) -> Result<Slice> {
     let from = MediaTime::from_ms(recording.transcribed_ms);
@@ -180,20 +206,22 @@ fn slice(
     let is_over =
         recording.finished && timeline.duration().ms() >= recording.duration_ms || timeline.is_finished();
     let (mut captions, mut position) = (Vec::new(), from);
-    let mut found_language = None;
     let length_ms: i64 = pieces.iter().map(|piece| piece.end() - piece.start).sum();
     // A slice that is not full reached the end of what is recorded.
     let reaches_end = length_ms < SLICE_MS - 1;
     let last = pieces.len().saturating_sub(1);
     for (index, piece) in pieces.iter().enumerate() {
-        let transcriber = speech.transcriber(language.as_deref())?;
-        let mut stream = transcriber.stream(piece.start).with_breaks(breaks.clone());
+        let transcriber = speech.transcriber(languages.asked_for.as_deref())?;
+        let mut stream = transcriber
+            .stream(piece.start)
+            .with_breaks(breaks.clone())
+            .with_language_before(languages.before.as_deref());
         captions.extend(stream.push(&piece.samples)?);
         // Behind a gap, and behind the end, nothing follows that a word could belong to.
         let goes_on = index == last && !(is_over && reaches_end);
         captions.extend(if goes_on { stream.advance()? } else { stream.flush()? });
         position = stream.position();
-        found_language = found_language.or(stream.language());
+        languages.before = stream.last_language().map(str::to_owned);
     }
-    Ok(Slice { captions, position, is_end: is_over && reaches_end, language: found_language })
+    Ok(Slice { captions, position, is_end: is_over && reaches_end })
 }

@@ -18,6 +18,8 @@ pub struct Spoken {
     pub words: Vec<Word>,
     pub confidence: Option<f64>,
     pub corrected: bool,
+    /// All of its words are in, as in ISO 639-1.
+    pub language: Option<String>,
     /// Whom the caption itself names.
     pub speaker: Option<SpeakerId>,
     /// The caption itself says that another speaker begins.
@@ -34,6 +36,7 @@ impl From<Caption> for Spoken {
             words: caption.words,
             confidence: caption.confidence.map(f64::from),
             corrected: false,
+            language: caption.language,
             speaker: None,
             new_turn: false,
         }
@@ -50,6 +53,7 @@ impl From<CaptionRow> for Spoken {
             words: row.words.0,
             confidence: row.confidence,
             corrected: row.corrected,
+            language: row.language,
             speaker: None,
             new_turn: false,
         }
@@ -110,6 +114,7 @@ pub fn gather(
             words: sqlx::types::Json(spoken.words),
             confidence: spoken.confidence,
             corrected: spoken.corrected,
+            language: spoken.language,
         });
         current = Some(turn);
     }
@@ -127,6 +132,7 @@ pub fn row(id: CaptionId, turn_id: TurnId, caption: Caption) -> CaptionRow {
         words: sqlx::types::Json(caption.words),
         confidence: caption.confidence.map(f64::from),
         corrected: false,
+        language: caption.language,
     }
 }
 
@@ -148,6 +154,7 @@ mod tests {
             words: Vec::new(),
             confidence: None,
             corrected: false,
+            language: None,
             speaker: None,
             new_turn: false,
         }

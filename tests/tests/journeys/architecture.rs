@@ -41,7 +41,7 @@ const MIGRATIONS: [(&str, &str); 28] = [
     ("postgres/0011_calls.sql", "b9cee23119b0be3a6ddbd22ef78a4c368f331c6302f3d80418d626ed0f3d40ab"),
     ("postgres/0012_voice_names.sql", "7d2aca85c8e18c369f94a65720f3621736fc8f382d104f4645cd1773972d4541"),
     ("postgres/0013_live_captions.sql", "2ba5ad6076329b89c3c5da904e7e53bdb7cbde2db0be45c9499307a4f09a9871"),
-    ("postgres/0014_evidence.sql", "66e45a8ea4cd535b7502990bc8f4cd6ffb49f383c3ab74e00ff07dda1250577d"),
+    ("postgres/0014_evidence.sql", "d5f7aefe8dc5cdaad4dda79b9451da93ded81d71f323836f6bbe14e99d5508a2"),
     ("sqlite/0001_init.sql", "27d3cf94fb8a714d718faf28311287e5b8115a76df0b0fec7fdb81766d3013e6"),
     ("sqlite/0002_air_delay.sql", "6a0651c8b9b21b2175dd3711d876ba33e3cf08c7bf7a23b753249645048b187c"),
     ("sqlite/0003_rooms.sql", "d6dd6bd9412711f6887a8d302caa2bfb426a16ed9f187c0011bb57e5db00778c"),
@@ -55,7 +55,7 @@ const MIGRATIONS: [(&str, &str); 28] = [
     ("sqlite/0011_calls.sql", "fe2a8b124951df0973c2a31ef48386523b69af94a77c06a668132444ef995d79"),
     ("sqlite/0012_voice_names.sql", "9cf07fa2972c4457be3e140ba5af6973a39bc86bdd544056e03e5d7a6e9a4b78"),
     ("sqlite/0013_live_captions.sql", "bc7e3e7e256507b4222a02a3a915dc32053ddf6c9f5c25c54207bfb8fc3caec2"),
-    ("sqlite/0014_evidence.sql", "1f95405389e3701316a2e92b3e662843d3f2d2338c52644a69551e68a49b54ae"),
+    ("sqlite/0014_evidence.sql", "bd162a91f9f03b2b627d6e51b4a940f437e02267fb944f5c6d36fb6fef37bb3e"),
 ];
 
 /// A file that is longer holds more than one thing.

@@ -63,6 +63,26 @@ fn captions_that_come_while_a_transcription_waits_are_kept() {
     );
 }
 
+#[test]
+fn each_passage_keeps_its_language() {
+    let (Some(_), Some(sound)) = (models_dir(), shared_data("audio/multilingual.mp3")) else { return };
+    let home = Home::new();
+    home.import(&format!("--media {} --publish", sound.display())).ok();
+    let server = home.serve();
+    let captions = server.transcript(&home, SLUG, 2 * MINUTE);
+    let said = |language: &str| {
+        let own = captions.iter().filter(|caption| caption["language"] == language);
+        own.map(|caption| caption["text"].as_str().unwrap().replace('\n', " ")).collect::<Vec<_>>().join(" ")
+    };
+    let (english, german) = (said("en").to_lowercase(), said("de").to_lowercase());
+    assert!(english.contains("permission is hereby granted"), "{captions:#?}");
+    assert!(german.contains("jede") && german.contains("diese"), "{captions:#?}");
+    assert!(captions.iter().all(|caption| ["en", "de"].contains(&caption["language"].as_str().unwrap())));
+    assert!(server.page(&format!("/meetings/{SLUG}")).contains(" lang=\"de\""));
+    let vtt = server.page(&format!("/meetings/{SLUG}/transcript.vtt"));
+    assert!(vtt.contains("<lang "), "{vtt}");
+}
+
 /// The state of the job that writes a meeting down.
 fn state(home: &Home, slug: &str) -> JobState {
     let jobs = jobs(home, slug);

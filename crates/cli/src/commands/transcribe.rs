@@ -24,7 +24,7 @@ use crate::{config::Settings, progress};
 pub struct Args {
     /// Sound or video of any kind
     file: PathBuf,
-    /// Language spoken, as in en or cy [default: found out]
+    /// Language spoken, as in en or cy [default: found out, from passage to passage]
     #[arg(long, value_name = "CODE")]
     language: Option<String>,
     /// Text file of names and words to expect
@@ -91,7 +91,9 @@ pub fn run(settings: &Settings, args: &Args) -> Result<ExitCode> {
     }
     let text = match format {
         Format::Json => json(&captions, spoken.as_deref(), end, language)?,
-        Format::Vtt => vtt::write(None, captions.iter().map(Cue::from)),
+        Format::Vtt => {
+            vtt::write(None, captions.iter().map(|caption| Cue::from(caption).in_file_of(language)))
+        }
         Format::Srt => srt::write(captions.iter().map(Cue::from)),
         Format::Txt => txt::write(captions.iter().map(Cue::from)),
     };

@@ -25,6 +25,8 @@ pub struct Cue<'a> {
     /// Another speaker begins here. A change of `speaker` says it as well.
     pub new_turn: bool,
     pub speaker: Option<&'a str>,
+    /// Which language it is in (BCP 47), where that is to be said: see [`Cue::in_file_of`].
+    pub language: Option<&'a str>,
 }
 
 impl<'a> From<&'a Caption> for Cue<'a> {
@@ -35,6 +37,7 @@ impl<'a> From<&'a Caption> for Cue<'a> {
             text: &caption.text,
             new_turn: false,
             speaker: caption.speaker.as_deref(),
+            language: caption.language.as_deref(),
         }
     }
 }
@@ -47,11 +50,17 @@ impl<'a> From<&'a SourceCaption> for Cue<'a> {
             text: &caption.text,
             new_turn: caption.new_turn,
             speaker: caption.speaker.as_deref(),
+            language: None,
         }
     }
 }
 
 impl<'a> Cue<'a> {
+    /// The same for a file whose main language is `main`: only another one needs to be said.
+    pub fn in_file_of(self, main: Option<&str>) -> Self {
+        Self { language: self.language.filter(|language| Some(*language) != main), ..self }
+    }
+
     /// The lines that say something: an empty one would end a cue in a file.
     pub(super) fn lines(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.text.lines().map(str::trim).filter(|line| !line.is_empty())

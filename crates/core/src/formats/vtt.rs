@@ -34,7 +34,8 @@ pub fn write<'a>(note: Option<&str>, cues: impl IntoIterator<Item = Cue<'a>>) ->
 
 /// Appends one cue with the blank line before it; one without text is left out.
 ///
-/// The speaker is named in a voice tag; a change to somebody unnamed is written `>>`.
+/// The speaker is named in a voice tag; a change to somebody unnamed is written `>>`. A language that the cue
+/// names is told in a language tag (section 3.2.2).
 pub fn write_cue(file: &mut String, cue: &Cue<'_>) {
     let mut lines = cue.lines().peekable();
     if lines.peek().is_none() {
@@ -50,8 +51,16 @@ pub fn write_cue(file: &mut String, cue: &Cue<'_>) {
         None if cue.new_turn => file.push_str("&gt;&gt; "),
         None => {}
     }
-    for line in lines {
+    if let Some(language) = cue.language {
+        file.push_str("<lang ");
+        escape(file, language);
+        file.push('>');
+    }
+    while let Some(line) = lines.next() {
         escape(file, line);
+        if cue.language.is_some() && lines.peek().is_none() {
+            file.push_str("</lang>");
+        }
         file.push('\n');
     }
 }

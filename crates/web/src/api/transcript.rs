@@ -37,6 +37,8 @@ struct CaptionAnswer {
     item_id: Option<AgendaItemId>,
     turn_id: TurnId,
     corrected: bool,
+    /// As in ISO 639-1; absent where nobody found it out.
+    language: Option<String>,
     words: Vec<Word>,
 }
 
@@ -104,6 +106,7 @@ pub fn answer(mut record: Record) -> TranscriptAnswer {
             confidence: caption.confidence,
             turn_id: caption.turn_id,
             corrected: caption.corrected,
+            language: caption.language,
             words: caption.words.0,
         })
         .collect();

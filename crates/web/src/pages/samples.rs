@@ -65,6 +65,7 @@ fn caption(number: u128, start: f64, text: &str) -> CaptionView {
         end: seconds(start + 3.5),
         text: text.to_owned(),
         corrected: number == 2,
+        language: (number == 3).then(|| "cy".to_owned()),
     }
 }
 

@@ -59,7 +59,12 @@ pub struct CaptionView {
     /// On one line, in sentence case.
     pub text: String,
     pub corrected: bool,
+    /// Where it is another than the page's.
+    pub language: Option<String>,
 }
+
+/// What pages are written in.
+const PAGES: &str = "en";
 
 /// Captions by turn, with a heading wherever another item of the agenda begins. A turn within which the
 /// item changes is cut there.
@@ -77,6 +82,7 @@ pub fn turns(record: &Record) -> Vec<TurnView> {
             end: caption.end_ms,
             text: caption.text.replace('\n', " "),
             corrected: caption.corrected,
+            language: caption.language.clone().filter(|language| language != PAGES),
         };
         let same_turn = turn_before == Some(caption.turn_id);
         match views.last_mut().filter(|_| same_turn && item_begins.is_none()) {

@@ -99,6 +99,7 @@ fn caption(turn: &Turn, start_ms: i64, text: &str) -> CaptionRow {
         words: Vec::new().into(),
         confidence: Some(0.9),
         corrected: false,
+        language: None,
     }
 }
 

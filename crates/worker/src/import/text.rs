@@ -371,6 +371,7 @@ async fn save_captions(
             words: Vec::new(),
             confidence: None,
             corrected: false,
+            language: None,
             speaker: caption.speaker.and_then(|name| speakers.get(&name).copied()),
             new_turn: caption.new_turn,
         })
