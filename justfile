@@ -26,3 +26,7 @@ check:
 # The figures for speed and memory, each beside its peer.
 bench:
     scripts/bench
+
+# Writes docs/speech-quality.md from the reference recordings in a folder.
+bench-speech folder:
+    scripts/speech-quality "$1"

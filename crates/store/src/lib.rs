@@ -35,6 +35,7 @@ mod rooms;
 mod secrets;
 mod session;
 mod sign_ins;
+mod speakers;
 mod tokens;
 mod transcript;
 mod uploads;
@@ -61,8 +62,9 @@ pub use rooms::{Room, RoomAddress, RoomSource, RoomState};
 pub use secrets::{SecretError, Secrets};
 pub use session::{ExemptSpan, SessionError};
 pub use sign_ins::SignIn;
+pub use speakers::{Speaker, SpeakerKind};
 pub use tokens::{ServiceToken, TokenScope};
-pub use transcript::{CaptionRow, Edit, Speaker, SpeakerKind, Turn};
+pub use transcript::{CaptionRow, Edit, Turn};
 pub use uploads::{Upload, UploadState};
 pub use users::{CouncilRole, Role, User};
 pub use voices::{Voice, VoiceName};
@@ -86,6 +88,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         session::STATEMENTS,
         rooms::STATEMENTS,
         sign_ins::STATEMENTS,
+        speakers::STATEMENTS,
         tokens::STATEMENTS,
         transcript::STATEMENTS,
         backlog::STATEMENTS,

@@ -286,6 +286,8 @@ async fn save_speaker_log(
         });
     }
     tx.replace_speaker_marks(meeting, Evidence::Clerk, &marks).await?;
+    // It says of the whole meeting who spoke: voices are no longer asked.
+    tx.replace_speaker_marks(meeting, Evidence::Voice, &[]).await?;
     report.done.push(format!("speaker log: {} speakers", speakers.len()));
     file.warn(log.warnings.iter().map(ToString::to_string), report);
     file.warn(unknown.into_iter(), report);
