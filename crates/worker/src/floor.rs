@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use moothall_core::{
     Caption, CaptionId, Clock, Floor, MediaTime, MeetingId, SpeakerId, TurnId, Who, Word, floors,
 };
@@ -17,13 +17,13 @@ pub async fn run(db: &Db, clock: &Clock, job: &ClaimedJob) -> Result<()> {
     // First of all: whoever tells more of it meanwhile waits here, and calls for the job again.
     tx.touch_meeting(job.meeting_id).await?;
     tx.hold_job(job, 0, 1, clock.now()).await?;
-    let recording =
-        tx.recording(job.meeting_id).await?.context("the meeting of this job has no recording")?;
-    if recording.finished {
-        cut_and_regather(&mut tx, job.meeting_id).await?;
-    } else {
+    // Captions may have been imported without one.
+    let recording = tx.recording(job.meeting_id).await?;
+    if recording.is_some_and(|recording| !recording.finished) {
         // The last caption still grows, under the hands of whoever captions the meeting.
         regather(&mut tx, job.meeting_id).await?;
+    } else {
+        cut_and_regather(&mut tx, job.meeting_id).await?;
     }
     tx.finish_job(job).await?;
     Ok(tx.commit().await?)
@@ -124,8 +124,8 @@ pub fn parts(words: &[Word], end: MediaTime, language: Option<&str>, breaks: &[M
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
-    use moothall_core::{MicrophoneEvent, RecordingId};
-    use moothall_store::{CaptionRow, Recording, Turn};
+    use moothall_core::{Evidence, MicrophoneEvent, RecordingId, correct};
+    use moothall_store::{JobKind, Lane, Meeting, NewJob, Recording, Speaker, SpeakerKind, Turn};
     use moothall_testkit::{Scene, TestDb, noon};
     use proptest::prelude::*;
 
@@ -245,6 +245,42 @@ mod tests {
             });
             prop_assert_eq!(&found, &expected);
         });
+    }
+
+    #[tokio::test]
+    async fn a_correction_counts_in_a_meeting_without_a_recording() {
+        let (test, with_recording) = meeting().await;
+        let captions = test.db.captions(with_recording, MediaTime::ZERO).await.unwrap();
+        let other = Meeting {
+            id: MeetingId::new(),
+            slug: "imported".to_owned(),
+            ..test.db.meeting(with_recording).await.unwrap().unwrap()
+        };
+        let mut tx = test.db.begin().await.unwrap();
+        tx.insert_meeting(&other).await.unwrap();
+        let renamed = captions.into_iter().map(|row| Spoken { id: CaptionId::new(), ..row.into() }).collect();
+        let (turns, rows) = gather(None, &[], renamed);
+        tx.append_transcript(other.id, &turns, &rows).await.unwrap();
+        let speaker = Speaker {
+            id: SpeakerId::new(),
+            person_id: None,
+            person_slug: None,
+            kind: SpeakerKind::Public,
+            name: "Member of the public".to_owned(),
+            role: None,
+        };
+        let speaker = tx.save_speaker(other.id, &speaker).await.unwrap();
+        let marks = correct(&[], 0, 20_000, speaker);
+        tx.replace_speaker_marks(other.id, Evidence::Correction, &marks).await.unwrap();
+        tx.enqueue(&NewJob { kind: JobKind::Turns, meeting_id: other.id, priority: 0 }, noon())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let job = test.db.claim_job("a worker", Lane::Prompt, noon()).await.unwrap().unwrap();
+        run(&test.db, &Clock::fixed(noon()), &job).await.unwrap();
+        let said = said(&test, other.id).await;
+        assert_eq!((said[0].0.as_str(), said[0].2), ("Member of the public", 19_900), "{said:?}");
+        assert_eq!(said[1].0, "");
     }
 
     #[tokio::test]
